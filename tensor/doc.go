@@ -1,0 +1,13 @@
+// Package tensor holds the value that everything else speaks: an element type, a shape and the elements in row-major order,
+// shared with the Go slice they came from rather than copied.
+//
+//	x, err := tensor.Of(pixels, 1, 784) // pixels is a []float32 of 784: x views it
+//	y, err := tensor.Data[float32](x)   // a []float32 again, the same memory
+//
+// A tensor is read from and written to NumPy's .npy and .npz, JSON and CSV files.
+//
+// # Caveats
+//
+// Elements are shared: what writes to the slice changes the tensor. Resources and variants live in a TensorFlow session
+// and have no Tensor. The 4-bit types take a byte an element, as in TensorFlow.
+package tensor
