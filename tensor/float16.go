@@ -23,10 +23,10 @@ func BrainOf(f float32) Brain {
 // Float32 returns the number as a float32, which holds every float16 exactly.
 func (h Half) Float32() float32 {
 	sign, exp, frac := uint32(h>>15)<<31, uint32(h>>10&0x1f), uint32(h&0x3ff)
-	switch {
-	case exp == 0x1f: // infinity, NaN
+	switch exp {
+	case 0x1f: // infinity, NaN
 		return math.Float32frombits(sign | 0xff<<23 | frac<<13)
-	case exp == 0: // zero, subnormal: frac · 2^-24
+	case 0: // zero, subnormal: frac · 2^-24
 		f := float32(frac) / (1 << 24)
 		return math.Float32frombits(sign | math.Float32bits(f))
 	default:
@@ -50,4 +50,18 @@ func HalfOf(f float32) Half {
 		abs += 0xfff + abs>>13&1
 		return sign | Half((abs-(127-15)<<23)>>13)
 	}
+}
+
+// halfOf64 rounds f to the nearest float16 at once: a float32 in between would round twice. Its low bit, set where the
+// float32 was cut short, keeps the second rounding off a false tie.
+func halfOf64(f float64) Half {
+	s := float32(f)
+	if float64(s) != f && f == f && !math.IsInf(float64(s), 0) {
+		u := math.Float32bits(s)
+		if math.Abs(float64(s)) > math.Abs(f) {
+			u-- // towards zero
+		}
+		s = math.Float32frombits(u | 1)
+	}
+	return HalfOf(s)
 }

@@ -96,3 +96,13 @@ func (s Shape) String() string {
 	b.WriteByte(']')
 	return b.String()
 }
+
+// index returns the index of element i in row-major order: "[0,12]", "[]" for a scalar.
+func (s Shape) index(i int) string {
+	at := s.known()
+	for d := len(s) - 1; d >= 0; d-- {
+		at[d] = i % s[d]
+		i /= s[d]
+	}
+	return at.String()
+}

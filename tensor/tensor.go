@@ -17,6 +17,8 @@ var (
 	ErrDType = errors.New("tensor: wrong element type")
 	// ErrFormat says that a file is not what its format demands.
 	ErrFormat = errors.New("tensor: malformed file")
+	// ErrNotClose says that values differ by more than a tolerance allows.
+	ErrNotClose = errors.New("tensor: values differ")
 )
 
 // Tensor is a value: an element type, a shape and the elements in row-major (C) order.
@@ -174,7 +176,7 @@ func (t *Tensor) Rows(from, to int) (*Tensor, error) {
 	}
 	row := t.Len() / t.shape[0]
 	if t.dtype == String {
-		r.strings = t.strings[from*row : to*row]
+		r.strings = t.strings[from*row : to*row : to*row]
 	} else {
 		row *= t.dtype.Size()
 		r.data = t.data[from*row : to*row : to*row]
@@ -189,6 +191,9 @@ func Concat(parts ...*Tensor) (*Tensor, error) {
 	}
 	first, rows := parts[0], 0
 	for i, p := range parts {
+		if p == nil {
+			return nil, fmt.Errorf("%w: part %d is no tensor", ErrDType, i)
+		}
 		if p.dtype != first.dtype {
 			return nil, fmt.Errorf("%w: part %d is %v, part 0 is %v", ErrDType, i, p.dtype, first.dtype)
 		}
@@ -262,8 +267,12 @@ func (s Shape) infer(n int) (Shape, error) {
 	if err != nil {
 		return nil, err
 	}
-	if at >= 0 && m > 0 && n%m == 0 {
-		r[at], m = n/m, n
+	if at >= 0 {
+		if m > 0 && n%m == 0 {
+			r[at], m = n/m, n
+		} else {
+			m = -1 // no length, or any, would do
+		}
 	}
 	if m != n {
 		return nil, fmt.Errorf("%w: %d elements do not fit %v", ErrShape, n, s)
