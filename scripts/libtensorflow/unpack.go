@@ -60,7 +60,7 @@ func unpack(ctx context.Context, wheelFile, dir string) (map[string]int64, error
 		if to == "" || strings.HasSuffix(f.Name, "/") {
 			continue
 		}
-		if !f.Mode().IsRegular() || !filepath.IsLocal(filepath.FromSlash(to)) {
+		if !f.Mode().IsRegular() || path.Clean(to) != to || !filepath.IsLocal(filepath.FromSlash(to)) {
 			return nil, fmt.Errorf("%s: unsafe entry %q", wheelFile, f.Name)
 		}
 		if sizes[to], err = unpackFile(ctx, f, filepath.Join(dir, filepath.FromSlash(to))); err != nil {
