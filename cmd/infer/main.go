@@ -1,0 +1,25 @@
+// Command infer loads TensorFlow and Keras models and runs them.
+package main
+
+import (
+	"os"
+
+	"github.com/cambium-go/cambium/internal/cli"
+	"github.com/spf13/cobra"
+)
+
+func main() { os.Exit(cli.Main(newRoot(), os.Args[1:], os.Stdout, os.Stderr)) }
+
+func newRoot() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "infer",
+		Short: "Load TensorFlow and Keras models and run them",
+		Long: `infer loads a model and runs it: a SavedModel directory (TensorFlow 1 or 2), a frozen graph (.pb),
+a Keras .keras file or a Keras .h5 file. The kind is told from the content, not from the name.`,
+		Version: cli.Version(),
+		Args:    cobra.NoArgs,
+		RunE:    func(c *cobra.Command, _ []string) error { return c.Help() },
+	}
+	root.AddCommand(newShow(), newRun(), newDevices())
+	return root
+}

@@ -1,0 +1,108 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/cambium-go/cambium"
+	"github.com/cambium-go/cambium/internal/cli"
+	"github.com/spf13/cobra"
+)
+
+func newShow() *cobra.Command {
+	var asJSON bool
+	c := &cobra.Command{
+		Use:     "show MODEL",
+		Short:   "Describe a model: signatures, versions, layers, parameters",
+		Example: "  infer show my_model\n  infer show my_mnist.h5 --json",
+		Args:    cli.Args(1, 1, "one MODEL"),
+		RunE: func(c *cobra.Command, args []string) error {
+			info, err := cambium.Inspect(args[0])
+			if err != nil {
+				return fmt.Errorf("show: %w", err)
+			}
+			if asJSON {
+				return printJSON(c.OutOrStdout(), info)
+			}
+			return printInfo(c.OutOrStdout(), args[0], info)
+		},
+	}
+	c.Flags().BoolVar(&asJSON, "json", false, "print one JSON document")
+	return c
+}
+
+// printJSON prints exactly one JSON document.
+func printJSON(w io.Writer, v any) error {
+	e := json.NewEncoder(w)
+	e.SetEscapeHTML(false)
+	return e.Encode(v)
+}
+
+func printInfo(w io.Writer, path string, info *cambium.Info) error {
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	row := func(cells ...any) { _, _ = fmt.Fprintln(t, tabbed(cells)) }
+	row("model", path)
+	row("format", info.Format)
+	if p := producer(info.Producer); p != "" {
+		row("written by", p)
+	}
+	row("parameters", thousands(info.Parameters))
+	for _, mg := range info.MetaGraphs {
+		if len(info.MetaGraphs) > 1 {
+			row("\nmeta graph", strings.Join(mg.Tags, ", "))
+		}
+		for _, s := range mg.Signatures {
+			row("\nsignature", s.Name, s.Method)
+			printPorts(row, "input", s.Inputs)
+			printPorts(row, "output", s.Outputs)
+		}
+	}
+	if info.Layers != nil {
+		row("\nlayer", "class", "output shape", "parameters")
+		for _, l := range info.Layers {
+			row(l.Name, l.Class, l.OutputShape, thousands(l.Parameters))
+		}
+	}
+	return t.Flush()
+}
+
+func printPorts(row func(...any), kind string, ports []cambium.PortInfo) {
+	for _, p := range ports {
+		from := p.Tensor
+		if p.Components != nil {
+			from = fmt.Sprint(p.Components)
+		}
+		row("  "+kind, p.Name, p.DType, p.Shape, from)
+	}
+}
+
+func producer(p cambium.Producer) string {
+	var parts []string
+	if p.TensorFlow != "" {
+		parts = append(parts, "TensorFlow "+p.TensorFlow)
+	}
+	if p.Keras != "" {
+		parts = append(parts, "Keras "+p.Keras)
+	}
+	return strings.Join(parts, ", ")
+}
+
+func tabbed(cells []any) string {
+	parts := make([]string, len(cells))
+	for i, c := range cells {
+		parts[i] = fmt.Sprint(c)
+	}
+	return strings.Join(parts, "\t")
+}
+
+// thousands writes n as summary() does: 101,770.
+func thousands(n int64) string {
+	s := fmt.Sprint(n)
+	for i := len(s) - 3; i > 0 && s[i-1] != '-'; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return s
+}

@@ -1,0 +1,108 @@
+package cambium
+
+import (
+	"fmt"
+
+	"github.com/cambium-go/cambium/graph"
+	"github.com/cambium-go/cambium/savedmodel"
+	"github.com/cambium-go/cambium/tensor"
+)
+
+// Info describes a model file without running it; its JSON form is what `infer show --json` prints.
+type Info struct {
+	Format     Format          `json:"format"`
+	Producer   Producer        `json:"producer"`
+	MetaGraphs []MetaGraphInfo `json:"meta_graphs"`
+	Layers     []LayerInfo     `json:"layers,omitempty"` // of a Keras file
+	Parameters int64           `json:"parameters"`
+}
+
+// Producer names the versions that wrote a model, where they are known.
+type Producer struct {
+	TensorFlow string `json:"tensorflow,omitempty"`
+	Keras      string `json:"keras,omitempty"`
+}
+
+// MetaGraphInfo is one meta graph of a model; formats other than SavedModel have one, without tags.
+type MetaGraphInfo struct {
+	Tags       []string        `json:"tags"`
+	Signatures []SignatureInfo `json:"signatures"`
+}
+
+// SignatureInfo is one signature.
+type SignatureInfo struct {
+	Name    string     `json:"name"`
+	Method  string     `json:"method"`
+	Inputs  []PortInfo `json:"inputs"`
+	Outputs []PortInfo `json:"outputs"`
+}
+
+// PortInfo is one input or output of a signature: -1 is an unknown dimension, a nil shape an unknown rank.
+type PortInfo struct {
+	Name       string            `json:"name"`
+	DType      string            `json:"dtype"`
+	Shape      tensor.Shape      `json:"shape"`
+	Tensor     string            `json:"tensor,omitempty"`
+	Components map[string]string `json:"components,omitempty"` // of a sparse or other composite tensor
+}
+
+// LayerInfo is one row of a Keras model's summary().
+type LayerInfo struct {
+	Name        string       `json:"name"`
+	Class       string       `json:"class"`
+	OutputShape tensor.Shape `json:"output_shape"`
+	Parameters  int64        `json:"parameters"`
+}
+
+// Inspect reads a model of any format and describes it: signatures, versions, layers, parameters. It needs no engine.
+func Inspect(path string) (*Info, error) {
+	format, err := Detect(path)
+	if err != nil {
+		return nil, err
+	}
+	switch format {
+	case SavedModel:
+		return inspectSavedModel(path)
+	case GraphDef:
+		g, err := graph.ReadFrozen(path)
+		if err != nil {
+			return nil, err
+		}
+		return &Info{Format: format, MetaGraphs: []MetaGraphInfo{{Tags: []string{}, Signatures: signatureInfos(g.Signatures)}}, Parameters: g.Parameters()}, nil
+	default:
+		return nil, fmt.Errorf("%s: %w", path, ErrFormat)
+	}
+}
+
+func inspectSavedModel(path string) (*Info, error) {
+	m, err := savedmodel.Read(path)
+	if err != nil {
+		return nil, err
+	}
+	info := &Info{Format: SavedModel, Producer: Producer{TensorFlow: m.TensorFlowVersion, Keras: m.KerasVersion}}
+	for _, mg := range m.MetaGraphs {
+		g, err := mg.Graph()
+		if err != nil {
+			return nil, err
+		}
+		info.MetaGraphs = append(info.MetaGraphs, MetaGraphInfo{Tags: mg.Tags, Signatures: signatureInfos(g.Signatures)})
+		info.Parameters = max(info.Parameters, g.Parameters())
+	}
+	return info, nil
+}
+
+func signatureInfos(signatures []graph.Signature) []SignatureInfo {
+	infos := make([]SignatureInfo, len(signatures))
+	for i, s := range signatures {
+		infos[i] = SignatureInfo{Name: s.Name, Method: s.Method, Inputs: portInfos(s.Inputs), Outputs: portInfos(s.Outputs)}
+	}
+	return infos
+}
+
+func portInfos(ports []graph.Port) []PortInfo {
+	infos := make([]PortInfo, len(ports))
+	for i, p := range ports {
+		infos[i] = PortInfo{Name: p.Name, DType: p.DType.String(), Shape: p.Shape, Tensor: p.Tensor, Components: p.Components}
+	}
+	return infos
+}

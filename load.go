@@ -1,0 +1,97 @@
+package cambium
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/cambium-go/cambium/graph"
+	"github.com/cambium-go/cambium/savedmodel"
+	"github.com/cambium-go/cambium/tfbridge"
+)
+
+// Engine names what runs a model.
+type Engine string
+
+// The engines.
+const (
+	Auto       Engine = "auto"       // TensorFlow where it is built in, else native
+	TensorFlow Engine = "tensorflow" // TensorFlow's kernels, through libtensorflow
+	Native     Engine = "native"     // pure Go: dense networks
+)
+
+// ErrUnsupported says that an engine cannot run a model; the message names the op, the layer or what to install.
+var ErrUnsupported = errors.New("unsupported")
+
+// Options say how a model is loaded. The zero value, and nil, are what most programs want.
+type Options struct {
+	// Engine runs the model; "" means Auto.
+	Engine Engine
+	// Tags pick a SavedModel's meta graph; nil means the one tagged "serve", or the only one.
+	Tags []string
+	// Signature is the one that Call and Predict use; "" means the only one, else serving_default.
+	Signature string
+	// Threads is how many threads one operation may use; 0 lets the engine choose.
+	Threads int
+	// TensorFlow holds what only the TensorFlow engine knows: device, memory, time limit, log level, ConfigProto.
+	TensorFlow tfbridge.Options
+}
+
+// Load reads the model at path, of any format that [Detect] knows, and makes it ready to be called.
+//
+// Errors wrap [ErrFormat], [ErrUnsupported], [graph.ErrNoSignature], [savedmodel.ErrNoMetaGraph], an error of package
+// tfbridge, or one of package io/fs.
+func Load(path string, opts *Options) (Model, error) {
+	if opts == nil {
+		opts = &Options{}
+	}
+	g, err := ReadGraph(path, opts.Tags...)
+	if err != nil {
+		return nil, err
+	}
+	return newModel(path, g, opts)
+}
+
+func newModel(path string, g *graph.Graph, opts *Options) (Model, error) {
+	switch opts.Engine {
+	case Native:
+		return nil, fmt.Errorf("%s: %w: the native engine cannot run a graph yet; use the TensorFlow engine", path, ErrUnsupported)
+	case "", Auto, TensorFlow:
+		o := opts.TensorFlow
+		o.Signature = opts.Signature
+		if opts.Threads != 0 {
+			o.Threads = opts.Threads
+		}
+		m, err := tfbridge.New(context.Background(), g, o)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", path, err)
+		}
+		return m, nil
+	default:
+		return nil, fmt.Errorf("%w: there is no engine %q; the engines are auto, tensorflow and native", ErrUnsupported, opts.Engine)
+	}
+}
+
+// ReadGraph reads the model at path as a graph, in pure Go, without an engine. Tags pick a SavedModel's meta graph.
+func ReadGraph(path string, tags ...string) (*graph.Graph, error) {
+	format, err := Detect(path)
+	if err != nil {
+		return nil, err
+	}
+	switch format {
+	case SavedModel:
+		m, err := savedmodel.Read(path)
+		if err != nil {
+			return nil, err
+		}
+		mg, err := m.MetaGraph(tags...)
+		if err != nil {
+			return nil, err
+		}
+		return mg.Graph()
+	case GraphDef:
+		return graph.ReadFrozen(path)
+	default:
+		return nil, fmt.Errorf("%s: %w: reading Keras files is not built in; export a SavedModel with model.export", path, ErrUnsupported)
+	}
+}
