@@ -20,8 +20,8 @@ type library struct {
 }
 
 // linkName is the file that the linker wants to see for -ltensorflow.
-func linkName(goos string) string {
-	if goos == "darwin" {
+func linkName() string {
+	if runtime.GOOS == "darwin" {
 		return "libtensorflow.dylib"
 	}
 	return "libtensorflow.so"
@@ -36,12 +36,12 @@ func openRoot(root string) (library, error) {
 		return library{}, err
 	}
 	for _, need := range []string{
-		filepath.Join("lib", linkName(runtime.GOOS)),
+		filepath.Join("lib", linkName()),
 		filepath.Join("include", "tensorflow", "c", "c_api.h"),
 	} {
 		if _, err := os.Stat(filepath.Join(dir, need)); err != nil {
 			return library{}, fmt.Errorf("TENSORFLOW_ROOT=%s has no %s (%w); expected a folder with lib/%s and include/tensorflow/c/c_api.h, "+
-				"as https://www.tensorflow.org/install/lang_c unpacks it", root, need, errors.Unwrap(err), linkName(runtime.GOOS))
+				"as https://www.tensorflow.org/install/lang_c unpacks it", root, need, errors.Unwrap(err), linkName())
 		}
 	}
 	return library{dir: dir, version: versionOf(dir)}, nil
@@ -53,7 +53,7 @@ var versionInName = regexp.MustCompile(`\d+\.\d+\.\d+`)
 // the link name leads to (libtensorflow.so.2.18.1), else from the manifest of
 // our own installation.
 func versionOf(dir string) string {
-	file, err := filepath.EvalSymlinks(filepath.Join(dir, "lib", linkName(runtime.GOOS)))
+	file, err := filepath.EvalSymlinks(filepath.Join(dir, "lib", linkName()))
 	if err == nil {
 		if v := versionInName.FindString(filepath.Base(file)); v != "" {
 			return v

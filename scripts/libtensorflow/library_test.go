@@ -5,7 +5,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"testing"
 
@@ -85,7 +84,7 @@ func makeRoot(t *testing.T, libraryFile string) string {
 	require.NoError(t, os.WriteFile(filepath.Join(root, "include", "tensorflow", "c", "c_api.h"), nil, 0o644))
 	if libraryFile != "" {
 		require.NoError(t, os.WriteFile(filepath.Join(root, "lib", libraryFile), nil, 0o644))
-		if link := linkName(runtime.GOOS); libraryFile != link {
+		if link := linkName(); libraryFile != link {
 			require.NoError(t, os.Symlink(libraryFile, filepath.Join(root, "lib", link)))
 		}
 	}
@@ -103,8 +102,8 @@ func TestOpenRoot(t *testing.T) {
 		{name: "official archive", file: "libtensorflow.so.2.18.0", version: "2.18.0", fits: true},
 		{name: "older", file: "libtensorflow.so.2.11.0", version: "2.11.0"},
 		{name: "2.180 is not 2.18", file: "libtensorflow.so.2.180.0", version: "2.180.0"},
-		{name: "no version in its name", file: linkName(runtime.GOOS), version: "of unknown version", fits: true},
-		{name: "no library", err: "has no lib/" + linkName(runtime.GOOS)},
+		{name: "no version in its name", file: linkName(), version: "of unknown version", fits: true},
+		{name: "no library", err: "has no lib/" + linkName()},
 		{name: "no header", file: "libtensorflow.so.2.18.0", spoil: "include", err: "has no include/tensorflow/c/c_api.h"},
 		{name: "no such folder", spoil: ".", err: "expected a folder with"},
 	}
