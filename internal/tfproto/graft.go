@@ -66,12 +66,15 @@ type (
 	CollectionDef_NodeList_                               = core.CollectionDef_NodeList_
 	CollectionDef_BytesList_                              = core.CollectionDef_BytesList_
 	CollectionDef_AnyList_                                = core.CollectionDef_AnyList_
+	CollectionDef_AnyList                                 = core.CollectionDef_AnyList
 	CollectionDef_NodeList                                = core.CollectionDef_NodeList
 	CollectionDef_BytesList                               = core.CollectionDef_BytesList
 	BundleHeaderProto                                     = core.BundleHeaderProto
 	BundleEntryProto                                      = core.BundleEntryProto
 	SavedObjectGraph                                      = core.SavedObjectGraph
 	SavedObject                                           = core.SavedObject
+	SavedObject_UserObject                                = core.SavedObject_UserObject
+	SavedUserObject                                       = core.SavedUserObject
 	SavedObject_Variable                                  = core.SavedObject_Variable
 	SavedObject_Asset                                     = core.SavedObject_Asset
 	SavedObject_Resource                                  = core.SavedObject_Resource

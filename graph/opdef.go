@@ -1,0 +1,132 @@
+package graph
+
+import (
+	"bytes"
+	"compress/gzip"
+	_ "embed" // opdefs.pb.gz
+	"fmt"
+	"io"
+	"sync"
+
+	"google.golang.org/protobuf/proto"
+
+	"github.com/cambium-go/cambium/internal/tfproto"
+	"github.com/cambium-go/cambium/tensor"
+)
+
+//go:embed opdefs.pb.gz
+var opdefs []byte // written by scripts/record_opdefs.py
+
+// registry holds the ops of TensorFlow 2.18 by name.
+var registry = sync.OnceValue(func() map[string]*tfproto.OpDef {
+	list := &tfproto.OpList{}
+	r, err := gzip.NewReader(bytes.NewReader(opdefs))
+	if err == nil {
+		var data []byte
+		if data, err = io.ReadAll(r); err == nil {
+			err = proto.Unmarshal(data, list)
+		}
+	}
+	if err != nil {
+		panic(fmt.Sprintf("graph: the embedded opdefs.pb.gz is damaged: %v", err))
+	}
+	return opsByName(list)
+})
+
+func opsByName(list *tfproto.OpList) map[string]*tfproto.OpDef {
+	m := make(map[string]*tfproto.OpDef, len(list.GetOp()))
+	for _, o := range list.GetOp() {
+		m[o.GetName()] = o
+	}
+	return m
+}
+
+// definitions looks up what a graph's nodes are: its functions, the ops its file defines, TensorFlow's own.
+type definitions struct {
+	functions map[string]*tfproto.FunctionDef
+	file      map[string]*tfproto.OpDef
+}
+
+func (g *Graph) definitions() definitions {
+	return definitions{functions: functionsByName(g.Def), file: opsByName(g.Ops)}
+}
+
+func functionsByName(def *tfproto.GraphDef) map[string]*tfproto.FunctionDef {
+	m := map[string]*tfproto.FunctionDef{}
+	for _, f := range def.GetLibrary().GetFunction() {
+		m[f.GetSignature().GetName()] = f
+	}
+	return m
+}
+
+// op returns the definition of an op or function; nil if nothing defines it.
+func (d definitions) op(name string) *tfproto.OpDef {
+	if f := d.functions[name]; f != nil {
+		return f.GetSignature()
+	}
+	if o := d.file[name]; o != nil {
+		return o
+	}
+	return registry()[name]
+}
+
+// attr returns an attribute of n, or its default.
+func attr(n *tfproto.NodeDef, def *tfproto.OpDef, name string) *tfproto.AttrValue {
+	if a := n.Attr[name]; a != nil {
+		return a
+	}
+	for _, a := range def.GetAttr() {
+		if a.Name == name {
+			return a.DefaultValue
+		}
+	}
+	return nil
+}
+
+// types returns the element types that an argument of n stands for: one, or those of a list.
+func types(n *tfproto.NodeDef, def *tfproto.OpDef, arg *tfproto.OpDef_ArgDef) ([]tensor.DType, error) {
+	if arg.TypeListAttr != "" {
+		list := attr(n, def, arg.TypeListAttr).GetList().GetType()
+		if len(list) > maxOutputs {
+			return nil, fmt.Errorf("%w: node %s (%s): %s lists %d types", ErrMalformed, n.Name, n.Op, arg.TypeListAttr, len(list))
+		}
+		r := make([]tensor.DType, len(list))
+		for i, t := range list {
+			r[i] = DTypeOf(t)
+		}
+		return r, nil
+	}
+	t := DTypeOf(arg.Type)
+	if arg.TypeAttr != "" {
+		t = DTypeOf(attr(n, def, arg.TypeAttr).GetType())
+	}
+	if arg.NumberAttr == "" {
+		return []tensor.DType{t}, nil
+	}
+	count := attr(n, def, arg.NumberAttr).GetI()
+	if count < 0 || count > maxOutputs {
+		return nil, fmt.Errorf("%w: node %s (%s): attribute %s is %d", ErrMalformed, n.Name, n.Op, arg.NumberAttr, count)
+	}
+	r := make([]tensor.DType, count)
+	for i := range r {
+		r[i] = t
+	}
+	return r, nil
+}
+
+// outputs returns the element type of each output of n. An op that nothing defines is an error that wraps ErrUnsupported.
+func (d definitions) outputs(n *tfproto.NodeDef) ([]tensor.DType, error) {
+	def := d.op(n.Op)
+	if def == nil {
+		return nil, fmt.Errorf("%w: node %s: neither the file nor TensorFlow defines the op %s", ErrUnsupported, n.Name, n.Op)
+	}
+	var out []tensor.DType
+	for _, arg := range def.OutputArg {
+		t, err := types(n, def, arg)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, t...)
+	}
+	return out, nil
+}
