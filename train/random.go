@@ -12,10 +12,10 @@ type Random struct {
 // NewRandom returns the generator of one stream of a seed. Different uses (shuffling, each layer's dropout, each
 // initializer) take different streams.
 func NewRandom(seed, stream uint64) *Random {
-	return &Random{key: mix(mix(seed+golden) + golden*(stream+1))}
+	return &Random{key: mix(mix(seed+goldenRatio) + goldenRatio*(stream+1))}
 }
 
-const golden = 0x9e3779b97f4a7c15
+const goldenRatio = 0x9e3779b97f4a7c15
 
 // mix is SplitMix64's finalizer: a bijection whose every output bit depends on every input bit.
 func mix(z uint64) uint64 {
@@ -25,7 +25,7 @@ func mix(z uint64) uint64 {
 }
 
 // At returns number i of the stream; it does not move the generator.
-func (r *Random) At(i uint64) uint64 { return mix(r.key + golden*(i+1)) }
+func (r *Random) At(i uint64) uint64 { return mix(r.key + goldenRatio*(i+1)) }
 
 // Uint64 returns the next number.
 func (r *Random) Uint64() uint64 {
