@@ -24,12 +24,33 @@ func Product(x []float32, xStride, rows, inputs int, w, init []float32, initStri
 		portableProduct(x, xStride, rows, inputs, w, init, initStride, out)
 		return
 	}
-	xPanel, step := uintptr(xStride)*4, uintptr(initStride)*4
-	for c := 0; c < Width && c < columns; c += simd.width {
-		f := &simd.product
-		if columns <= 16 && simd.width == Width {
-			f = &simd.productHalf
+	// Several tiles share a piece of w short enough to stay in the first-level cache. The sums are the same: a float32 keeps
+	// its bits in memory.
+	piece := inputs
+	if rows > simd.rows {
+		piece = pieceInputs
+	}
+	for first := 0; first < inputs; first += piece {
+		x, w := x[first/Width*xStride:], w[first*Width:]
+		n := min(piece, inputs-first)
+		if first == 0 {
+			tiles(x, xStride, rows, n, w, init, initStride, out, columns)
+		} else {
+			tiles(x, xStride, rows, n, w, out, Width, out, columns)
 		}
+	}
+}
+
+// pieceInputs is a multiple of Width; so many rows of a panel are 24 KB.
+const pieceInputs = 192
+
+func tiles(x []float32, xStride, rows, inputs int, w, init []float32, initStride int, out []float32, columns int) {
+	xPanel, step := uintptr(xStride)*4, uintptr(initStride)*4
+	f := &simd.product
+	if columns <= 16 && simd.width == Width {
+		f = &simd.productHalf
+	}
+	for c := 0; c < columns; c += simd.width {
 		for r := 0; r < rows; {
 			n := tileRows(rows-r, simd.rows)
 			f[n](&x[r*Width], xPanel, inputs, &w[c], &init[r*initStride+c], step, &out[r*Width+c])
