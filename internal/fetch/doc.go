@@ -18,7 +18,6 @@
 //
 // # Caveats
 //
-// Nothing is deleted behind the user's back: `make clean` or removing the
-// folder does that. The data come through the ordinary clients of public
+// Nothing is ever deleted; removing the folder is safe. The data come through the ordinary clients of public
 // registries (the go command, apt-get), so their proxies and mirrors apply.
 package fetch

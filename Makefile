@@ -1,0 +1,128 @@
+# What there is to run. `make help` lists it; docs/building.md explains it.
+#
+#	TENSORFLOW_ROOT=DIR  use an installed libtensorflow (DIR/lib, DIR/include) instead of fetching one
+#	VARIANT=gpu          fetch the CUDA build (docs/gpu.md)
+#	TAGS=tfgo            build on github.com/galeone/tfgo (docs/tfgo.md)
+#	PYTHON=FILE          a Python that has scripts/requirements.txt, for parity and bench
+#	TESTFLAGS, BENCH, FUZZTIME
+
+GO        ?= go
+TESTFLAGS ?=
+BENCH     ?= .
+FUZZTIME  ?= 20s
+TAGS      ?=
+
+CACHE  := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/cambium
+VENV   := $(CACHE)/python
+MODULE := github.com/cambium-go/cambium
+MNIST  := scripts/testdata/mnist
+
+# Commands after this see the C library: it sets CGO_CFLAGS and CGO_LDFLAGS.
+TENSORFLOW = flags="$$($(GO) run ./scripts/libtensorflow env)" && eval "$$flags" &&
+
+# Packages by what they are built on, as `go list` lines "package dependency … .".
+LIST      = $(GO) list -f '{{.ImportPath}}{{range .Deps}} {{.}}{{end}} .' ./...
+WITHOUT_C = $(LIST) | grep -v ' github.com/wamuir/graft/tensorflow ' | cut -d' ' -f1
+WITH_GRAFT = $(LIST) | grep ' github.com/wamuir/graft/' | cut -d' ' -f1
+
+.PHONY: run
+run: build ## read twenty handwritten digits with a model that Keras trained
+	./bin/infer run $(MNIST)/mlp/saved_model $(MNIST)/digits --preprocess mnist --labels $(MNIST)/classes.txt
+
+.PHONY: build
+build: libtensorflow ## build bin/infer and bin/finetune
+	@mkdir -p bin
+	$(TENSORFLOW) $(GO) build -tags '$(TAGS)' -o bin/ ./cmd/...
+
+.PHONY: libtensorflow
+libtensorflow: ## fetch TensorFlow's C library into the user's cache (once)
+	@$(GO) run ./scripts/libtensorflow install
+
+.PHONY: env
+env: ## print what your own `go build` needs: eval "$(make -s env)"
+	@$(GO) run ./scripts/libtensorflow install
+	@$(GO) run ./scripts/libtensorflow env
+
+.PHONY: test
+test: vet test-tensorflow test-tfgo test-native test-race ## everything that needs only Go, a C compiler and pip
+
+.PHONY: vet
+vet: libtensorflow
+	$(TENSORFLOW) $(GO) vet ./... && $(GO) vet -tags tfgo ./...
+	CGO_ENABLED=0 $(GO) vet ./...
+
+.PHONY: test-tensorflow
+test-tensorflow: libtensorflow
+	$(TENSORFLOW) $(GO) test $(TESTFLAGS) ./...
+
+.PHONY: test-tfgo
+test-tfgo: libtensorflow # only the packages that differ from the default build
+	$(TENSORFLOW) $(GO) test $(TESTFLAGS) -tags tfgo $$($(WITH_GRAFT))
+
+.PHONY: test-native
+test-native:
+	CGO_ENABLED=0 $(GO) test $(TESTFLAGS) ./...
+
+.PHONY: test-race
+test-race: libtensorflow # TensorFlow's own threads are opaque to the race detector
+	$(TENSORFLOW) $(GO) test $(TESTFLAGS) -race $$($(WITHOUT_C))
+
+.PHONY: corpus
+corpus: libtensorflow ## the tests that read public models, in CAMBIUM_CORPUS and CAMBIUM_DATA
+	@test -n "$$CAMBIUM_CORPUS$$CAMBIUM_DATA" || { echo 'corpus: set CAMBIUM_CORPUS or CAMBIUM_DATA to a folder' >&2; exit 1; }
+	$(TENSORFLOW) packages="$$(grep -rl --include='*_test.go' -e CAMBIUM_CORPUS -e CAMBIUM_DATA . | xargs -n1 dirname | sort -u)" && \
+	$(GO) test $(TESTFLAGS) $$packages && \
+	$(GO) test $(TESTFLAGS) -tags tfgo $$packages && \
+	CGO_ENABLED=0 $(GO) test $(TESTFLAGS) $$packages
+
+.PHONY: lint
+LINT_VERSION := 2.15.0
+LINT := $(CACHE)/golangci-lint-$(LINT_VERSION)/golangci-lint
+lint: libtensorflow ## golangci-lint, in each build
+	@test -x '$(LINT)' || GOBIN="$$(dirname '$(LINT)')" $(GO) install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v$(LINT_VERSION)
+	$(TENSORFLOW) '$(LINT)' run && '$(LINT)' run --build-tags tfgo
+	CGO_ENABLED=0 '$(LINT)' run
+
+# Python with TensorFlow and Keras, only to compare with. PYTHON names another.
+ifndef PYTHON
+PYTHON := $(VENV)/bin/python
+python: $(VENV)/requirements.txt
+endif
+.PHONY: python
+python: ## make the Python environment for parity (once)
+
+$(VENV)/requirements.txt: scripts/requirements.txt
+	@cmp -s '$<' '$@' || { rm -f '$@' && $$(./scripts/find-python) -m venv --clear '$(VENV)' && \
+	  '$(VENV)/bin/python' -m pip install --disable-pip-version-check --quiet --no-deps -r '$<'; }
+	@cp '$<' '$@'
+
+.PHONY: parity
+parity: build python ## compare with live TensorFlow and Keras sessions: scripts/parity_*.py
+	$(call each,scripts/parity_*.py)
+
+.PHONY: parity-all
+parity-all: export PARITY := all
+parity-all: parity ## the same, over everything they can generate (PARITY=all)
+
+.PHONY: bench
+bench: build python ## timings, side by side with Python where that has the same: scripts/bench_*.py
+	$(TENSORFLOW) $(GO) test -run '^$$' -bench '$(BENCH)' -benchmem ./...
+	$(call each,scripts/bench_*.py)
+
+# Runs each Python script, even after one failed, and fails at the end then.
+each = @status=0; for script in $(1); do test -e "$$script" || continue; \
+	echo "$$script"; '$(PYTHON)' "$$script" || status=1; done; exit $$status
+
+.PHONY: fuzz
+fuzz: libtensorflow ## each fuzz target for FUZZTIME
+	@$(TENSORFLOW) grep -rnoE --include='*_test.go' '^func Fuzz[A-Za-z0-9_]+' . | while IFS=: read -r file _ target; do \
+	  target="$${target#func }"; echo "$$target ($$file)"; \
+	  $(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) "$$(dirname "$$file")" || exit 1; done
+
+.PHONY: clean
+clean: ## remove bin/; the cache ($XDG_CACHE_HOME/cambium) stays
+	rm -rf bin
+
+.PHONY: help
+help: ## this list
+	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/\1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "  make %-15s %s\n", $$1, $$2}'
