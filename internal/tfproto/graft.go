@@ -99,6 +99,7 @@ type (
 const (
 	SaverV2      = core.SaverDef_V2
 	LittleEndian = core.BundleHeaderProto_LITTLE
+	BigEndian    = core.BundleHeaderProto_BIG
 	OptimizerL0  = core.OptimizerOptions_L0
 	JITOff       = core.OptimizerOptions_OFF
 	RewriterOff  = core.RewriterConfig_OFF
