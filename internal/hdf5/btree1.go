@@ -1,0 +1,80 @@
+package hdf5
+
+// Types of version 1 B-trees.
+const (
+	btreeGroup  = 0
+	btreeChunks = 1
+)
+
+// A btree1 walks over a version 1 B-tree from left to right. A node is
+//
+//	TREE | type | level | entries (2) | left sibling (8) | right sibling (8) |
+//	key 0 | child 0 | key 1 | child 1 | … | key n
+//
+// and the children of nodes of level 0 are what the tree indexes.
+type btree1 struct {
+	f        *File
+	nodeType byte
+	keySize  uint64
+	visit    func(left, right []byte, child uint64) error
+	seen     map[uint64]bool
+	// next is, per level, the right sibling of the last node: the address
+	// that the next node of that level must have.
+	next map[byte]uint64
+}
+
+// walkBTree1 calls visit for each child of the lowest level with the keys to
+// its left and right.
+func (f *File) walkBTree1(root uint64, nodeType byte, keySize int, visit func(left, right []byte, child uint64) error) error {
+	t := &btree1{f, nodeType, uint64(keySize), visit, map[uint64]bool{}, map[byte]uint64{}}
+	head, err := f.read(root, 24)
+	if err != nil {
+		return err
+	}
+	if err := t.walk(root, head[5]); err != nil {
+		return err
+	}
+	for level, right := range t.next {
+		if right != undefined {
+			return formatErrorf("B-tree at address %d: the node at %d of level %d is not reached", root, right, level)
+		}
+	}
+	return nil
+}
+
+func (t *btree1) walk(addr uint64, level byte) error {
+	if t.seen[addr] {
+		return formatErrorf("B-tree node at address %d is in a loop", addr)
+	}
+	t.seen[addr] = true
+	head, err := t.f.read(addr, 24)
+	if err != nil {
+		return err
+	}
+	if string(head[:4]) != "TREE" || head[4] != t.nodeType || head[5] != level {
+		return formatErrorf("no B-tree node of type %d and level %d at address %d", t.nodeType, level, addr)
+	}
+	if next, ok := t.next[level]; ok && next != addr {
+		return formatErrorf("B-tree node at address %d where its left sibling says %d", addr, next)
+	}
+	t.next[level] = le.Uint64(head[16:])
+	n := uint64(le.Uint16(head[6:]))
+	step := t.keySize + 8
+	buf, err := t.f.read(addr+24, n*step+t.keySize)
+	if err != nil {
+		return err
+	}
+	for ; n > 0; n-- {
+		child := le.Uint64(buf[t.keySize:])
+		if level > 0 {
+			err = t.walk(child, level-1)
+		} else {
+			err = t.visit(buf[:t.keySize], buf[step:step+t.keySize], child)
+		}
+		if err != nil {
+			return err
+		}
+		buf = buf[step:]
+	}
+	return nil
+}

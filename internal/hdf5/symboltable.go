@@ -1,0 +1,109 @@
+package hdf5
+
+import "bytes"
+
+// readSymbolTable reads the links of a group of the older kind. Its message
+// is the address of a version 1 B-tree, whose leaves are symbol nodes of up
+// to 8 entries in order of their names, and that of a local heap, where the
+// names are.
+func (g *Group) readSymbolTable(data []byte) error {
+	d := &decoder{buf: data, what: "symbol table message"}
+	tree, heapAddr := d.u64(), d.u64()
+	if d.err != nil {
+		return d.err
+	}
+	heap, err := g.f.readLocalHeap(heapAddr)
+	if err != nil {
+		return err
+	}
+	const keySize = 8 // offset of a name in the heap
+	return g.f.walkBTree1(tree, btreeGroup, keySize, func(left, right []byte, node uint64) error {
+		first, err := heap.str(le.Uint64(left))
+		if err != nil {
+			return err
+		}
+		last, err := heap.str(le.Uint64(right))
+		if err != nil {
+			return err
+		}
+		return g.readSymbolNode(node, heap, first, last)
+	})
+}
+
+// readSymbolNode reads one leaf, whose names are greater than first, that of
+// the key to its left, and end with last, that of the key to its right. An
+// entry is
+//
+//	name (8) | object header (8) | cache type (4) | 0 (4) | scratch (16)
+func (g *Group) readSymbolNode(addr uint64, heap localHeap, first, last string) error {
+	const entrySize, cacheSoftLink = 40, 2
+	head, err := g.f.read(addr, 8)
+	if err != nil {
+		return err
+	}
+	if string(head[:4]) != "SNOD" || head[4] != 1 {
+		return formatErrorf("no symbol table node at address %d", addr)
+	}
+	n := uint64(le.Uint16(head[6:]))
+	buf, err := g.f.read(addr+8, n*entrySize)
+	if err != nil {
+		return err
+	}
+	d := &decoder{buf: buf, what: "symbol table node"}
+	name := first
+	for range n {
+		var l Link
+		previous := name
+		if name, err = heap.str(d.u64()); err != nil {
+			return err
+		}
+		if name <= previous {
+			return formatErrorf("symbol table node at address %d: %q does not come after %q", addr, name, previous)
+		}
+		l.Name, l.addr = name, d.u64()
+		cache := d.u32()
+		d.skip(4)
+		scratch := d.take(16)
+		if cache == cacheSoftLink {
+			l.Kind = SoftLink
+			if l.Target, err = heap.str(uint64(le.Uint32(scratch))); err != nil {
+				return err
+			}
+		}
+		if err := g.addLink(l); err != nil {
+			return err
+		}
+	}
+	if name != last {
+		return formatErrorf("symbol table node at address %d ends with %q, not %q: a link is missing", addr, name, last)
+	}
+	return nil
+}
+
+// A localHeap holds the names of one group's links.
+type localHeap []byte
+
+// readLocalHeap reads
+//
+//	HEAP | version 0 | 0 (3) | size (8) | free list (8) | address of data (8)
+func (f *File) readLocalHeap(addr uint64) (localHeap, error) {
+	buf, err := f.read(addr, 32)
+	if err != nil {
+		return nil, err
+	}
+	if string(buf[:4]) != "HEAP" || buf[4] != 0 {
+		return nil, formatErrorf("no local heap at address %d", addr)
+	}
+	return f.read(le.Uint64(buf[24:]), le.Uint64(buf[8:]))
+}
+
+// str is the NUL-terminated string at an offset.
+func (h localHeap) str(offset uint64) (string, error) {
+	if offset < uint64(len(h)) {
+		rest := h[offset:]
+		if end := bytes.IndexByte(rest, 0); end >= 0 {
+			return string(rest[:end]), nil
+		}
+	}
+	return "", formatErrorf("local heap of %d bytes has no name at offset %d", len(h), offset)
+}
