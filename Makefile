@@ -22,7 +22,7 @@ TENSORFLOW = flags="$$($(GO) run ./scripts/libtensorflow env)" && eval "$$flags"
 
 # Packages by what they are built on, as `go list` lines "package dependency … .".
 LIST      = $(GO) list -f '{{.ImportPath}}{{range .Deps}} {{.}}{{end}} .' ./...
-WITHOUT_C = $(LIST) | grep -v ' github.com/wamuir/graft/tensorflow ' | cut -d' ' -f1
+WITHOUT_C  = $(LIST) | grep -v ' github.com/wamuir/graft/tensorflow ' | cut -d' ' -f1
 WITH_GRAFT = $(LIST) | grep ' github.com/wamuir/graft/' | cut -d' ' -f1
 
 .PHONY: run
@@ -57,7 +57,8 @@ test-tensorflow: libtensorflow
 
 .PHONY: test-tfgo
 test-tfgo: libtensorflow # only the packages that differ from the default build
-	$(TENSORFLOW) $(GO) test $(TESTFLAGS) -tags tfgo $$($(WITH_GRAFT))
+	$(TENSORFLOW) packages="$$($(WITH_GRAFT))" && test -n "$$packages" && \
+	$(GO) test $(TESTFLAGS) -tags tfgo $$packages
 
 .PHONY: test-native
 test-native:
@@ -65,7 +66,8 @@ test-native:
 
 .PHONY: test-race
 test-race: libtensorflow # TensorFlow's own threads are opaque to the race detector
-	$(TENSORFLOW) $(GO) test $(TESTFLAGS) -race $$($(WITHOUT_C))
+	$(TENSORFLOW) packages="$$($(WITHOUT_C))" && test -n "$$packages" && \
+	$(GO) test $(TESTFLAGS) -race $$packages
 
 .PHONY: corpus
 corpus: libtensorflow ## the tests that read public models, in CAMBIUM_CORPUS and CAMBIUM_DATA

@@ -9,9 +9,9 @@ import (
 	"io/fs"
 	"maps"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
-	"strings"
 
 	"github.com/cambium-go/cambium/internal/fetch"
 )
@@ -59,7 +59,6 @@ func (in *installer) installed() (library, error) {
 	if !slices.Equal(m.Wheels, in.release.sums()) {
 		return library{}, fmt.Errorf("%s was made from other wheels than this version of Cambium pins", dir)
 	}
-	lib := library{dir: dir, version: m.Version}
 	for _, name := range slices.Sorted(maps.Keys(m.Files)) {
 		info, err := os.Stat(filepath.Join(dir, filepath.FromSlash(name)))
 		if err != nil {
@@ -68,12 +67,8 @@ func (in *installer) installed() (library, error) {
 		if info.Size() != m.Files[name] {
 			return library{}, fmt.Errorf("%s/%s has %d bytes, expected %d", dir, name, info.Size(), m.Files[name])
 		}
-		if folder := filepath.Join(dir, filepath.Dir(name)); strings.HasPrefix(name, "nvidia/") &&
-			filepath.Base(folder) == "lib" && !slices.Contains(lib.rpath, folder) {
-			lib.rpath = append(lib.rpath, folder)
-		}
 	}
-	return lib, nil
+	return library{dir: dir, version: m.Version}, nil
 }
 
 func (r release) sums() (sums []string) {
@@ -135,8 +130,8 @@ func (in *installer) removeLeftovers() error {
 		if err != nil {
 			return err
 		}
-		for _, path := range old {
-			if err := os.RemoveAll(path); err != nil {
+		for _, left := range old {
+			if err := os.RemoveAll(left); err != nil {
 				return err
 			}
 		}
@@ -215,6 +210,7 @@ func (in *installer) unpackAll(ctx context.Context) (err error) {
 }
 
 // link gives the libraries the names that the linker looks for (-ltensorflow).
+// TensorFlow finds the CUDA libraries by itself under nvidia/, except NCCL.
 func (in *installer) link(dir string, files map[string]int64) error {
 	links := map[string]string{
 		"libtensorflow.so":           "libtensorflow_cc.so.2",
@@ -226,8 +222,11 @@ func (in *installer) link(dir string, files map[string]int64) error {
 			"libtensorflow_framework.dylib": "libtensorflow_framework.2.dylib",
 		}
 	}
+	if in.release.variant == "gpu" {
+		links["libnccl.so.2"] = "../nvidia/nccl/lib/libnccl.so.2"
+	}
 	for name, target := range links {
-		size, ok := files["lib/"+target]
+		size, ok := files[path.Join("lib", target)]
 		if !ok {
 			return fmt.Errorf("the wheels of TensorFlow %s hold no %s", in.release.version, target)
 		}

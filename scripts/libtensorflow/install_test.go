@@ -39,6 +39,7 @@ var tensorflowEntries = []entry{
 // cudaEntries are a CUDA wheel in miniature.
 var cudaEntries = []entry{
 	{name: "nvidia/cublas/lib/libcublas.so.12", content: "cuBLAS"},
+	{name: "nvidia/nccl/lib/libnccl.so.2", content: "NCCL"},
 	{name: "nvidia/cublas/lib/__init__.py", content: ""},
 	{name: "nvidia/cublas/include/cublas.h", content: "not needed"},
 	{name: "nvidia/cuda_nvcc/bin/ptxas", content: "assembler"},
@@ -130,11 +131,11 @@ func (b *testbed) requireNothingInstalled() {
 
 func TestInstall(t *testing.T) {
 	b := newTestbed(t, makeWheel(t, tensorflowEntries), makeWheel(t, cudaEntries))
+	b.release.variant = "gpu"
 	lib, err := b.install(t.Context())
 	require.NoError(t, err)
 	require.Equal(t, b.dir(), lib.dir)
 	require.Equal(t, "2.18.1", lib.version)
-	require.Equal(t, []string{filepath.Join(b.dir(), "nvidia", "cublas", "lib")}, lib.rpath)
 
 	for name, content := range map[string]string{
 		"lib/libtensorflow.so":                            "the library",
@@ -143,6 +144,7 @@ func TestInstall(t *testing.T) {
 		"include/tensorflow/c/c_api.h":                    "// header",
 		"include/tensorflow/c/experimental/ops.h":         "// header",
 		"include/tsl/platform/ctstring.h":                 "// header",
+		"lib/libnccl.so.2":                                "NCCL",
 		"tensorflow.libs/libomp.so.5":                     "OpenMP",
 		"nvidia/cublas/lib/libcublas.so.12":               "cuBLAS",
 		"nvidia/cuda_nvcc/nvvm/libdevice/libdevice.10.bc": "bitcode",

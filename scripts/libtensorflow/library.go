@@ -14,9 +14,8 @@ import (
 
 // library is a TensorFlow C library on disk, ready to be linked with.
 type library struct {
-	dir     string   // holds lib/ and include/
-	version string   // of TensorFlow, "of unknown version" if it does not show
-	rpath   []string // folders of further libraries, after dir/lib
+	dir     string // holds lib/ and include/
+	version string // of TensorFlow, "of unknown version" if it does not show
 }
 
 // linkName is the file that the linker wants to see for -ltensorflow.
@@ -76,18 +75,17 @@ func (l library) fits() bool {
 // user's own flags first (from the environment or `go env -w`), ours after
 // them. Evaluating the lines twice adds nothing the second time.
 func (l library) printEnv(w io.Writer) error {
-	cflags := []string{"-I" + filepath.Join(l.dir, "include")}
-	ldflags := []string{"-L" + filepath.Join(l.dir, "lib")}
-	for _, dir := range append([]string{filepath.Join(l.dir, "lib")}, l.rpath...) {
-		if strings.ContainsAny(dir, ",:") {
-			return fmt.Errorf("%s: a folder with a comma or colon in its name cannot be a run path (XDG_CACHE_HOME or TENSORFLOW_ROOT moves it)", dir)
-		}
-		ldflags = append(ldflags, "-Wl,-rpath,"+dir)
+	lib := filepath.Join(l.dir, "lib")
+	if strings.ContainsAny(lib, ",:") {
+		return fmt.Errorf("%s: a folder with a comma or colon in its name cannot be a run path (XDG_CACHE_HOME or TENSORFLOW_ROOT moves it)", lib)
 	}
 	for _, v := range []struct {
 		name  string
 		flags []string
-	}{{"CGO_CFLAGS", cflags}, {"CGO_LDFLAGS", ldflags}} {
+	}{
+		{"CGO_CFLAGS", []string{"-I" + filepath.Join(l.dir, "include")}},
+		{"CGO_LDFLAGS", []string{"-L" + lib, "-Wl,-rpath," + lib}},
+	} {
 		value, err := appendFlags(goEnv(v.name), v.flags)
 		if err != nil {
 			return err

@@ -51,7 +51,7 @@ func TestPrintEnvInShell(t *testing.T) {
 			t.Setenv("CGO_CFLAGS", "-DA='b c'")
 			t.Setenv("CGO_LDFLAGS", "")
 			var lines bytes.Buffer
-			lib := library{dir: dir, rpath: []string{"/cuda/lib"}}
+			lib := library{dir: dir}
 			require.NoError(t, lib.printEnv(&lines))
 			out, err := exec.Command("sh", "-c", lines.String()+`printf '%s\n%s' "$CGO_CFLAGS" "$CGO_LDFLAGS"`).Output()
 			require.NoError(t, err)
@@ -60,7 +60,7 @@ func TestPrintEnvInShell(t *testing.T) {
 			want, err := appendFlags("-DA='b c'", []string{"-I" + dir + "/include"})
 			require.NoError(t, err)
 			require.Equal(t, want, cflags)
-			want, err = appendFlags("", []string{"-L" + dir + "/lib", "-Wl,-rpath," + dir + "/lib", "-Wl,-rpath,/cuda/lib"})
+			want, err = appendFlags("", []string{"-L" + dir + "/lib", "-Wl,-rpath," + dir + "/lib"})
 			require.NoError(t, err)
 			require.Equal(t, want, ldflags)
 

@@ -17,7 +17,7 @@
 //	<cache>/cambium/libtensorflow/2.18.1-cpu-linux-amd64/
 //	    lib/                libtensorflow.so -> libtensorflow_cc.so.2, libtensorflow_framework.so.2
 //	    include/            tensorflow/c, …
-//	    nvidia/*/lib/       VARIANT=gpu: the CUDA libraries
+//	    nvidia/*/lib/       VARIANT=gpu: the CUDA libraries, where libtensorflow looks for them
 //	    manifest.json       what was unpacked, to see that nothing is missing
 //
 // and appears there by one rename, so an installation is whole or absent. The
