@@ -156,7 +156,10 @@ func (r *run) all(ctx context.Context) error {
 
 func (r *run) oneEpoch(ctx context.Context) error {
 	epoch, began := r.epoch+1, time.Now()
-	logs := map[string]float64{"learning_rate": float64(r.model.Optimizer().RateAt(r.result.Steps, r.rate))}
+	logs := map[string]float64{"learning_rate": r.rate}
+	if s := r.model.Optimizer().Schedule; s != nil {
+		logs["learning_rate"] = s.At(r.result.Steps)
+	}
 	if err := r.train(ctx, epoch, began, logs); err != nil {
 		return err
 	}
