@@ -59,7 +59,7 @@ func AllClose(a, b *Tensor, rtol, atol float64) error {
 
 // difference describes element i of both.
 func difference(a, b *Tensor, i int) string {
-	return fmt.Sprintf("%s: %v and %v", a.shape.index(i), a.number(i), b.number(i))
+	return fmt.Sprintf("%s: %s and %s", a.shape.index(i), a.text(i), b.text(i))
 }
 
 func sameStrings(a, b *Tensor) error {

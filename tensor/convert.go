@@ -18,8 +18,8 @@ func (t *Tensor) Convert(d DType) (*Tensor, error) {
 		return r, err
 	}
 	for i := range t.Len() {
-		if v := t.number(i); !v.equal(r.number(i)) {
-			return nil, fmt.Errorf("%w: %v does not convert to %v without loss: element %s is %v", ErrDType, t.dtype, d, t.shape.index(i), v)
+		if !t.number(i).equal(r.number(i)) {
+			return nil, fmt.Errorf("%w: %v does not convert to %v without loss: element %s is %s", ErrDType, t.dtype, d, t.shape.index(i), t.text(i))
 		}
 	}
 	return r, nil

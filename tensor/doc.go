@@ -4,7 +4,16 @@
 //	x, err := tensor.Of(pixels, 1, 784) // pixels is a []float32 of 784: x views it
 //	y, err := tensor.Data[float32](x)   // a []float32 again, the same memory
 //
-// A tensor is read from and written to NumPy's .npy and .npz, JSON and CSV files.
+// A tensor is read from and written to
+//
+//	.npy, .npz  NumPy's: every numeric type, bool, bfloat16 as ml_dtypes writes it, strings as 'S'
+//	JSON        nested lists; strings that are not UTF-8 as {"b64": …}
+//	CSV         a line a row, with a header or without
+//
+// Nothing that a file says about its size is believed: memory grows with the bytes that are really there.
+//
+// Convert changes the element type if no value changes; Cast changes it as NumPy's astype does. AllClose and MaxAbsDiff
+// compare, with NaN equal to NaN.
 //
 // # Caveats
 //

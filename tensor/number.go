@@ -2,7 +2,6 @@ package tensor
 
 import (
 	"math"
-	"strconv"
 	"unsafe"
 )
 
@@ -65,6 +64,11 @@ func at[T Element](t *Tensor, i int) T {
 // signedNibble returns the number in the lower four bits; TensorFlow leaves the upper ones undefined.
 func signedNibble(b int8) int8 { return b << 4 >> 4 }
 
+// put sets element i, whose type must be as wide as T.
+func put[T Element](t *Tensor, i int, v T) {
+	*(*T)(unsafe.Pointer(&t.data[i*int(unsafe.Sizeof(v))])) = v
+}
+
 func realNumber(f float64) number { return number{float: complex(f, 0)} }
 
 func signedNumber(i int64) number {
@@ -113,19 +117,5 @@ func (n number) complex() complex128 {
 		return complex(-f, 0)
 	default:
 		return complex(f, 0)
-	}
-}
-
-// String returns the shortest decimal text that stands for the value.
-func (n number) String() string {
-	switch {
-	case n.integer && n.negative:
-		return "-" + strconv.FormatUint(n.magnitude, 10)
-	case n.integer:
-		return strconv.FormatUint(n.magnitude, 10)
-	case imag(n.float) != 0:
-		return strconv.FormatComplex(n.float, 'g', -1, 128)
-	default:
-		return strconv.FormatFloat(real(n.float), 'g', -1, 64)
 	}
 }

@@ -80,7 +80,7 @@ func TestDTypes(t *testing.T) {
 		}
 		require.NoError(t, err)
 		require.Equal(t, 6, x.Len())
-		require.Equal(t, 6*d.Size(), len(x.Bytes()))
+		require.Len(t, x.Bytes(), 6*d.Size())
 	}
 	for name, want := range map[string]tensor.DType{"string": tensor.String, "str": tensor.String, "half": tensor.Float16, "float": tensor.Float32, "double": tensor.Float64} {
 		got, err := tensor.ParseDType(name)
