@@ -3,42 +3,273 @@
 package tfbridge
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
+	"runtime"
+	"sync"
+	"time"
 
 	"github.com/cambium-go/cambium/graph"
 	"github.com/cambium-go/cambium/tensor"
 )
 
-// Available says whether TensorFlow is built into this program.
-const Available = true
+var errDeadline = context.DeadlineExceeded
 
-var errNotBuilt = fmt.Errorf("%w: build with CGO_ENABLED=1, a C compiler and libtensorflow (`go run github.com/cambium-go/cambium/scripts/libtensorflow install`)", ErrNotBuilt)
+// engine is what a Model runs on: a session, and a plan for each signature that was called.
+type engine struct {
+	sigs    []graph.Signature
+	chosen  *graph.Signature // nil where there is none to choose
+	timeout time.Duration
+	gate    *gate
+	session *session
 
-// Devices returns the hardware that TensorFlow can use.
-func Devices() ([]Device, error) { return nil, errNotBuilt }
-
-// Version returns TensorFlow's version, such as "2.18.1"; "" where it is not built in.
-func Version() string { return "" }
-
-type engine struct{}
-
-func newEngine(context.Context, *graph.Graph, Options) (*engine, error) { return nil, errNotBuilt }
-
-func (*engine) signatures() []graph.Signature { return nil }
-
-func (*engine) signature() graph.Signature { return graph.Signature{} }
-
-func (*engine) call(context.Context, string, map[string]*tensor.Tensor) (map[string]*tensor.Tensor, error) {
-	return nil, errNotBuilt
+	mu    sync.Mutex
+	plans map[string]*plan // by signature
 }
 
-func (*engine) predict(context.Context, *tensor.Tensor) (*tensor.Tensor, error) {
-	return nil, errNotBuilt
+func newEngine(ctx context.Context, g *graph.Graph, opts Options) (*engine, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	if err := opts.check(); err != nil {
+		return nil, err
+	}
+	type result struct {
+		e   *engine
+		err error
+	}
+	done := make(chan result, 1)
+	go func() {
+		e, err := openEngine(g, opts)
+		done <- result{e, err}
+	}()
+	select {
+	case r := <-done:
+		return r.e, r.err
+	case <-ctx.Done():
+		go func() {
+			if r := <-done; r.err == nil {
+				_ = r.e.close() // nobody is there to hear of it
+			}
+		}()
+		return nil, ctx.Err()
+	}
 }
 
-func (*engine) fetch(context.Context, map[string]*tensor.Tensor, []string) (map[string]*tensor.Tensor, error) {
-	return nil, errNotBuilt
+func openEngine(g *graph.Graph, opts Options) (*engine, error) {
+	config, err := opts.config()
+	if err != nil {
+		return nil, err
+	}
+	e := &engine{timeout: opts.Timeout, gate: newGate(cmp.Or(opts.MaxConcurrent, runtime.GOMAXPROCS(0))), plans: map[string]*plan{}}
+	if g != nil {
+		e.sigs = g.Signatures
+		if e.chosen, err = g.Signature(opts.Signature); err != nil && opts.Signature != "" {
+			return nil, err
+		}
+	}
+	if e.session, err = load(g, &opts, config); err != nil {
+		return nil, err
+	}
+	if e.chosen == nil {
+		return e, nil
+	}
+	if _, err := e.plan(""); err != nil {
+		return nil, errors.Join(err, e.close())
+	}
+	return e, nil
 }
 
-func (*engine) close() error { return nil }
+func (e *engine) signatures() []graph.Signature { return e.sigs }
+
+func (e *engine) signature() graph.Signature {
+	if e.chosen == nil {
+		return graph.Signature{}
+	}
+	return *e.chosen
+}
+
+// find returns the signature with the given name; the chosen one for "".
+func (e *engine) find(name string) (*graph.Signature, error) {
+	if name == "" && e.chosen != nil {
+		return e.chosen, nil
+	}
+	return (&graph.Graph{Signatures: e.sigs}).Signature(name)
+}
+
+// plan returns the plan of the signature with the given name, which it makes the first time.
+func (e *engine) plan(name string) (*plan, error) {
+	sig, err := e.find(name)
+	if err != nil {
+		return nil, err
+	}
+	return e.cached("signature\x00"+sig.Name, func() (*plan, error) { return e.session.signaturePlan(sig) })
+}
+
+// cached returns the plan with the given key, which it makes the first time. Plans live as long as the engine.
+func (e *engine) cached(key string, make func() (*plan, error)) (*plan, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.session == nil {
+		return nil, ErrClosed
+	}
+	if p := e.plans[key]; p != nil {
+		return p, nil
+	}
+	p, err := make()
+	if err == nil {
+		e.plans[key] = p
+	}
+	return p, err
+}
+
+func (e *engine) call(ctx context.Context, name string, inputs map[string]*tensor.Tensor) (map[string]*tensor.Tensor, error) {
+	p, err := e.plan(name)
+	if err != nil {
+		return nil, err
+	}
+	return e.runNamed(ctx, p, inputs)
+}
+
+// runNamed runs a plan on inputs by the names of its ports, and returns the outputs by theirs.
+func (e *engine) runNamed(ctx context.Context, p *plan, inputs map[string]*tensor.Tensor) (map[string]*tensor.Tensor, error) {
+	if err := checkInputs(p.inputs, inputs); err != nil {
+		return nil, p.wrap(err)
+	}
+	c, err := e.gate.enter(ctx)
+	if err != nil {
+		return nil, err
+	}
+	c.grow(len(p.inputs), len(p.outputs))
+	for i := range p.inputs {
+		if err := c.setInput(i, inputs[p.inputs[i].Name]); err != nil {
+			e.gate.leave(c)
+			return nil, p.wrap(err)
+		}
+	}
+	if err := e.run(ctx, c, p); err != nil {
+		return nil, p.wrap(err)
+	}
+	defer e.finish(c, p)
+	outputs := make(map[string]*tensor.Tensor, len(p.outputs))
+	for i := range p.outputs {
+		t, err := c.output(i)
+		if err != nil {
+			return nil, p.wrap(fmt.Errorf("output %q: %w", p.outputs[i].Name, err))
+		}
+		outputs[p.outputs[i].Name] = t
+	}
+	return outputs, nil
+}
+
+func (e *engine) predict(ctx context.Context, x *tensor.Tensor) (*tensor.Tensor, error) {
+	p, err := e.plan("")
+	if err != nil {
+		return nil, err
+	}
+	if len(p.inputs) != 1 || len(p.outputs) != 1 {
+		return nil, p.wrap(fmt.Errorf("%w: Predict needs one input and one output; the inputs are %s, the outputs are %s", ErrInput, describe(p.inputs), describe(p.outputs)))
+	}
+	if err := checkInput(&p.inputs[0], x); err != nil {
+		return nil, p.wrap(err)
+	}
+	c, err := e.gate.enter(ctx)
+	if err != nil {
+		return nil, err
+	}
+	c.grow(1, 1)
+	if err := c.setInput(0, x); err != nil {
+		e.gate.leave(c)
+		return nil, p.wrap(err)
+	}
+	if err := e.run(ctx, c, p); err != nil {
+		return nil, p.wrap(err)
+	}
+	defer e.finish(c, p)
+	return c.output(0)
+}
+
+// run runs a plan whose inputs were set. If it returns nil the outputs are there and finish must follow; otherwise the call
+// was given back.
+func (e *engine) run(ctx context.Context, c *call, p *plan) error {
+	limit, err := e.limit(ctx)
+	if err != nil {
+		e.gate.leave(c)
+		return err
+	}
+	c.setOptions(limit, p.onCaller)
+	if ctx.Done() == nil {
+		if err = c.run(p); err != nil {
+			e.gate.leave(c)
+		}
+		runtime.KeepAlive(e)
+		return err
+	}
+	c.abandoned.Store(false)
+	go e.runAside(c, p)
+	select {
+	case err = <-c.done:
+	case <-ctx.Done():
+		if c.abandoned.CompareAndSwap(false, true) {
+			return ctx.Err()
+		}
+		err = <-c.done
+	}
+	if err != nil {
+		e.gate.leave(c)
+	}
+	return err
+}
+
+// runAside runs a plan for a caller that may go away.
+func (e *engine) runAside(c *call, p *plan) {
+	err := c.run(p)
+	if c.abandoned.CompareAndSwap(false, true) {
+		c.done <- err
+		return
+	}
+	if err == nil {
+		c.freeOutputs(p)
+	}
+	e.gate.leave(c)
+}
+
+// finish gives back a call whose outputs were copied.
+func (e *engine) finish(c *call, p *plan) {
+	c.freeOutputs(p)
+	e.gate.leave(c)
+}
+
+// limit returns how long a call may take; 0 means as long as it likes.
+func (e *engine) limit(ctx context.Context) (time.Duration, error) {
+	deadline, ok := ctx.Deadline()
+	if !ok {
+		return e.timeout, nil
+	}
+	left := time.Until(deadline)
+	switch {
+	case left <= 0:
+		return 0, context.DeadlineExceeded
+	case e.timeout > 0 && e.timeout < left:
+		return e.timeout, nil
+	default:
+		return left, nil
+	}
+}
+
+func (e *engine) close() error {
+	e.gate.close()
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.session == nil {
+		return nil
+	}
+	for _, p := range e.plans {
+		p.free()
+	}
+	s := e.session
+	e.session, e.plans = nil, nil
+	return s.close()
+}

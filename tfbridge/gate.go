@@ -1,0 +1,86 @@
+//go:build cgo
+
+package tfbridge
+
+import (
+	"context"
+	"sync"
+)
+
+// gate lets so many calls run at once and owns what they run in. The one that was used last is used next: its memory is in
+// the processor's caches.
+type gate struct {
+	tokens chan struct{}
+	closed chan struct{}
+	once   sync.Once
+
+	mu   sync.Mutex
+	idle []*call
+}
+
+func newGate(n int) *gate {
+	return &gate{tokens: make(chan struct{}, n), closed: make(chan struct{})}
+}
+
+// enter waits for its turn and returns a call to run in; leave gives it back.
+func (g *gate) enter(ctx context.Context) (*call, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	select {
+	case g.tokens <- struct{}{}:
+	default:
+		select {
+		case g.tokens <- struct{}{}:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-g.closed:
+			return nil, ErrClosed
+		}
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.isClosed() {
+		<-g.tokens
+		return nil, ErrClosed
+	}
+	n := len(g.idle) - 1
+	if n < 0 {
+		return newCall(), nil
+	}
+	c := g.idle[n]
+	g.idle = g.idle[:n]
+	return c, nil
+}
+
+func (g *gate) leave(c *call) {
+	g.mu.Lock()
+	g.idle = append(g.idle, c)
+	g.mu.Unlock()
+	<-g.tokens
+}
+
+func (g *gate) isClosed() bool {
+	select {
+	case <-g.closed:
+		return true
+	default:
+		return false
+	}
+}
+
+// close turns new calls away, waits for those that run, and frees what they ran in. When it returns, nothing runs.
+func (g *gate) close() {
+	g.once.Do(func() {
+		g.mu.Lock()
+		close(g.closed)
+		g.mu.Unlock()
+		for range cap(g.tokens) {
+			g.tokens <- struct{}{}
+		}
+		for _, c := range g.idle {
+			c.free()
+		}
+		g.idle = nil
+	})
+}

@@ -1,0 +1,125 @@
+//go:build cgo
+
+package tfbridge
+
+/*
+#include <stdlib.h>
+#include "run.h"
+*/
+import "C"
+
+import (
+	"fmt"
+	"reflect"
+	"runtime"
+	"strings"
+	"unsafe"
+
+	"github.com/cambium-go/cambium/graph"
+	"github.com/cambium-go/cambium/tensor"
+	"github.com/cambium-go/cambium/tfbridge/internal/binding"
+)
+
+// session is a TensorFlow graph with a session on it.
+type session struct {
+	graph *binding.Graph
+	inner *binding.Session
+	model *binding.Model // what the binding loaded them into, if it did: its finalizer closes the session
+
+	cGraph   *C.TF_Graph
+	cSession *C.TF_Session
+}
+
+// newSession looks inside the binding's objects for TensorFlow's. It closes the session if it fails.
+func newSession(g *binding.Graph, s *binding.Session, m *binding.Model) (*session, error) {
+	cGraph, err := pointer(g, "TF_Graph")
+	if err != nil {
+		return nil, err
+	}
+	cSession, err := pointer(s, "TF_Session")
+	if err != nil {
+		return nil, err
+	}
+	return &session{graph: g, inner: s, model: m, cGraph: (*C.TF_Graph)(cGraph), cSession: (*C.TF_Session)(cSession)}, nil
+}
+
+// pointer returns the C pointer that a type of the binding keeps in its field c. This is the only place that depends on the
+// inside of the binding: its API has no per-call options, and leaves the freeing of tensors to finalizers.
+func pointer(object any, ctype string) (unsafe.Pointer, error) {
+	f := reflect.ValueOf(object).Elem().FieldByName("c")
+	if !f.IsValid() || f.Kind() != reflect.Pointer || !strings.HasSuffix(f.Type().String(), ctype) {
+		return nil, fmt.Errorf("%w: %s's %T does not look as expected: it has no field c of type *%s; use the version that go.mod names", ErrNotBuilt, binding.Name, object, ctype)
+	}
+	return f.UnsafePointer(), nil
+}
+
+// close frees the session and its graph. Nothing may run.
+func (s *session) close() error {
+	err := s.inner.Close()
+	if s.model == nil {
+		runtime.SetFinalizer(s.graph, nil)
+		C.TF_DeleteGraph(s.cGraph)
+	}
+	if err != nil {
+		return fmt.Errorf("%w: closing the session: %w", ErrTensorFlow, err)
+	}
+	return nil
+}
+
+// operation returns the node with the given name; nil if there is none.
+func (s *session) operation(name string) *C.TF_Operation {
+	if strings.ContainsRune(name, 0) { // C would read up to there
+		return nil
+	}
+	n := C.CString(name)
+	defer C.free(unsafe.Pointer(n))
+	return C.TF_GraphOperationByName(s.cGraph, n)
+}
+
+func numOutputs(op *C.TF_Operation) int { return int(C.TF_OperationNumOutputs(op)) }
+
+// output finds a tensor of the graph by its name, "node:0".
+func (s *session) output(name string) (C.TF_Output, error) {
+	node, i, err := graph.ParseTensor(name)
+	if err != nil {
+		return C.TF_Output{}, fmt.Errorf("%w: %w", ErrName, err)
+	}
+	op := s.operation(node)
+	if op == nil {
+		return C.TF_Output{}, fmt.Errorf("%w: the graph has no node %q", ErrName, node)
+	}
+	if n := numOutputs(op); i >= n {
+		return C.TF_Output{}, fmt.Errorf("%w: node %q has %d outputs, there is no %q", ErrName, node, n, name)
+	}
+	return C.TF_Output{oper: op, index: C.int(i)}, nil
+}
+
+// port describes a tensor of the graph.
+func (s *session) port(name string, o C.TF_Output) graph.Port {
+	p := graph.Port{Name: name, DType: elementType(C.TF_OperationOutputType(o)), Tensor: name}
+	status := C.TF_NewStatus()
+	defer C.TF_DeleteStatus(status)
+	n := C.TF_GraphGetTensorNumDims(s.cGraph, o, status)
+	if C.TF_GetCode(status) != C.TF_OK || n < 0 {
+		return p
+	}
+	dims := make([]C.int64_t, n+1)
+	C.TF_GraphGetTensorShape(s.cGraph, o, &dims[0], n, status)
+	if C.TF_GetCode(status) != C.TF_OK {
+		return p
+	}
+	p.Shape = make(tensor.Shape, n)
+	for i := range p.Shape {
+		p.Shape[i] = int(dims[i])
+	}
+	return p
+}
+
+// elementType returns the type of a tensor's elements, without the mark of a reference to a variable.
+func elementType(t C.TF_DataType) tensor.DType {
+	const ref = 100
+	if t > ref {
+		t -= ref
+	}
+	return tensor.DType(t)
+}
