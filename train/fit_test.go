@@ -240,7 +240,7 @@ func TestEarlyStoppingRestoresTheBestWeights(t *testing.T) {
 		}})
 	require.NoError(t, err)
 	require.True(t, r.EarlyStopped)
-	require.Equal(t, r.BestEpoch+4, len(r.History))
+	require.Len(t, r.History, r.BestEpoch+4)
 	require.Equal(t, best, values(t, reference))
 }
 

@@ -29,11 +29,19 @@ type mean struct {
 	sum, count float64
 }
 
-func (m *mean) Name() string    { return m.name }
-func (m *mean) Rises() bool     { return m.rises }
-func (m *mean) Reset()          { m.sum, m.count = 0, 0 }
+// Name returns the key in the history.
+func (m *mean) Name() string { return m.name }
+
+// Rises reports whether larger is better.
+func (m *mean) Rises() bool { return m.rises }
+
+// Reset forgets everything.
+func (m *mean) Reset() { m.sum, m.count = 0, 0 }
+
+// Result returns the weighted mean.
 func (m *mean) Result() float64 { return m.sum / m.count }
 
+// Update adds a batch.
 func (m *mean) Update(yTrue, yPred []float32, width int, weights []float32) {
 	n := len(yPred) / width
 	tw := len(yTrue) / max(n, 1)
@@ -97,7 +105,7 @@ func TopKAccuracy(k int) Metric {
 
 // AccuracyFor returns the accuracy that suits a loss, as Keras's "accuracy" does: binary, categorical, or nil for
 // regression. For logits of a binary loss the threshold is 0 (Keras keeps 0.5 there).
-func AccuracyFor(l Loss, width int) Metric {
+func AccuracyFor(l Loss) Metric {
 	switch l.Name {
 	case BinaryCrossentropy:
 		if l.FromLogits {
@@ -113,10 +121,10 @@ func AccuracyFor(l Loss, width int) Metric {
 
 // ParseMetric returns the metric with a Keras name: accuracy (the one for the loss), mse, mae, precision, recall, f1, auc,
 // top_K.
-func ParseMetric(name string, l Loss, width int) (Metric, error) {
+func ParseMetric(name string, l Loss) (Metric, error) {
 	switch strings.ToLower(name) {
 	case "accuracy", "acc":
-		if m := AccuracyFor(l, width); m != nil {
+		if m := AccuracyFor(l); m != nil {
 			return m, nil
 		}
 		return nil, fmt.Errorf("%w: accuracy does not suit %s; mse and mae do", ErrOption, l.Name)

@@ -26,11 +26,19 @@ func F1(threshold float64) Metric {
 	return &counts{name: "f1", threshold: float32(threshold), figure: func(c *counts) float64 { return ratio(2*c.tp, 2*c.tp+c.fp+c.fn) }}
 }
 
-func (c *counts) Name() string    { return c.name }
-func (c *counts) Rises() bool     { return true }
-func (c *counts) Reset()          { c.tp, c.fp, c.fn, c.tn = 0, 0, 0, 0 }
+// Name returns the key in the history.
+func (c *counts) Name() string { return c.name }
+
+// Rises returns true.
+func (c *counts) Rises() bool { return true }
+
+// Reset forgets everything.
+func (c *counts) Reset() { c.tp, c.fp, c.fn, c.tn = 0, 0, 0, 0 }
+
+// Result returns the figure.
 func (c *counts) Result() float64 { return c.figure(c) }
 
+// Update adds a batch.
 func (c *counts) Update(yTrue, yPred []float32, width int, weights []float32) {
 	eachOutput(yTrue, yPred, width, weights, func(positive bool, p float32, w float64) {
 		switch {
@@ -55,7 +63,7 @@ func eachOutput(yTrue, yPred []float32, width int, weights []float32, f func(pos
 		if weights != nil {
 			w = float64(weights[i/width])
 		}
-		positive := false
+		var positive bool
 		if sparse {
 			positive = int(yTrue[i/width]) == i%width
 		} else {

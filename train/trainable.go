@@ -21,9 +21,9 @@ type Trainable interface {
 	// shared until Close and must not change.
 	Bind(d *Dataset) (Bound, error)
 
-	// Weights returns the weights in the order of Keras's get_weights. With copy the values are copies, else they may be
+	// Weights returns the weights in the order of Keras's get_weights. With copied the values are copies, else they may be
 	// the engine's memory, valid until the next training step.
-	Weights(copy bool) ([]Weight, error)
+	Weights(copied bool) ([]Weight, error)
 	// SetWeights replaces all weights; values are in the order of Weights, and copied.
 	SetWeights(values []*tensor.Tensor) error
 
