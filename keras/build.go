@@ -1,0 +1,524 @@
+package keras
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/cambium-go/cambium/graph"
+	"github.com/cambium-go/cambium/tensor"
+)
+
+// buildFunc adds a layer's call to the graph and returns its outputs.
+type buildFunc func(c *Call) []Value
+
+// class is what this package knows of a Keras class.
+type class struct {
+	call buildFunc
+	// passesMask says that the output has the mask of the input.
+	passesMask bool
+	// ownMask says that the function sets the masks of its outputs.
+	ownMask bool
+	// keepsTypes says that inputs are not cast to the layer's compute type.
+	keepsTypes bool
+}
+
+// classes holds every class by name; the files of layer families fill it.
+var classes = map[string]class{}
+
+func register(c class, names ...string) {
+	for _, n := range names {
+		classes[n] = c
+	}
+}
+
+var (
+	customMutex sync.RWMutex
+	custom      = map[string]class{}
+)
+
+// Register supplies a class that Keras does not have, or replaces one that it has: call adds the layer's computation to
+// the graph. The weights that it asks for by [Call.Weight] are read from files in that order. The name is the
+// class_name of the configuration ("MyLayer"), with or without the package of registered_name ("my_package>MyLayer").
+// For Lambda layers, the name "Lambda:name" supplies the layer of that name.
+func Register(name string, call func(c *Call) ([]Value, error)) {
+	customMutex.Lock()
+	defer customMutex.Unlock()
+	custom[name] = class{passesMask: true, call: func(c *Call) []Value {
+		out, err := call(c)
+		check(err)
+		return out
+	}}
+}
+
+// classOf finds a layer's class. Keras has layers and operations of one name (Add); which one is meant, the module says, or,
+// in HDF5 files, which have none, the call: an operation takes its tensors one by one.
+func classOf(l *Layer, arguments int) (class, bool) {
+	operation := strings.Contains(l.rawModule, ".ops") || l.rawModule == "" && arguments > 1 && classes["keras.ops>"+l.Class].call != nil
+	customMutex.RLock()
+	defer customMutex.RUnlock()
+	names := []string{l.Class, l.Class + ":" + l.Name}
+	if _, short, ok := strings.Cut(l.Class, ">"); ok {
+		names = append(names, short)
+	}
+	for _, n := range names {
+		if c, ok := custom[n]; ok {
+			return c, true
+		}
+	}
+	if operation {
+		names = []string{"keras.ops>" + l.Class}
+	} else {
+		names = append(names, "keras.layers>"+l.Class, "keras.ops>"+l.Class)
+	}
+	for _, n := range names {
+		if c, ok := classes[n]; ok {
+			return c, true
+		}
+	}
+	return class{}, false
+}
+
+// walk is one pass over a model that adds its layers to a graph. The first pass records the variables and shapes; later
+// ones have the variables' values.
+type walk struct {
+	b      *graph.Builder
+	values bool
+	read   map[*Variable]graph.Ref
+	init   []graph.Ref
+	path   []string // the layers being called, for messages
+}
+
+// Call is one call of a layer: what it is called with, and the graph to which it adds its computation.
+type Call struct {
+	emitter
+	// Layer is the layer that is called.
+	Layer *Layer
+	// Inputs are the tensors of the first argument, in order.
+	Inputs []Value
+	// Args and Kwargs are all arguments; tensors are of type Value.
+	Args   []any
+	Kwargs map[string]any
+
+	policy policy
+	walk   *walk
+}
+
+// config returns the layer's configuration.
+func (c *Call) config() Config { return c.Layer.Config }
+
+// x returns the only input.
+func (c *Call) x() Value {
+	if len(c.Inputs) != 1 {
+		fail(ErrUnsupported, "called with %d inputs, one is needed", len(c.Inputs))
+	}
+	return c.Inputs[0]
+}
+
+// Op adds a TensorFlow op; the result has the element type and shape that are given (-1 for an unknown dimension).
+func (c *Call) Op(op string, inputs []Value, attrs graph.Attrs, d tensor.DType, shape tensor.Shape) Value {
+	return c.op(op, inputs, attrs, d, shape)
+}
+
+// Constant adds a constant.
+func (c *Call) Constant(t *tensor.Tensor) Value { return c.constant(t) }
+
+// Weight returns a weight of the layer, in the type in which the layer computes. The first pass over a model makes a list
+// of the weights, in the order in which they are asked for.
+func (c *Call) Weight(name string, shape tensor.Shape, trainable bool) Value {
+	return c.cast(c.variable(name, shape, c.policy.variable, trainable), c.policy.compute)
+}
+
+// variable returns a weight in its own type.
+func (c *Call) variable(name string, shape tensor.Shape, d tensor.DType, trainable bool) Value {
+	v := c.Layer.variable(name, shape, d, trainable)
+	ref, ok := c.walk.read[v]
+	if !ok {
+		if c.walk.values {
+			if v.Value == nil {
+				fail(ErrWeights, "weight %s has no value", v.Path)
+			}
+			ref = c.walk.b.Read(c.walk.b.Variable(nodeName(v.Path), v.Value))
+		} else {
+			ref = c.walk.b.Placeholder(nodeName(v.Path), d, shape)
+		}
+		check(c.walk.b.Err())
+		c.walk.read[v] = ref
+	}
+	return Value{Ref: ref, DType: d, Shape: shape}
+}
+
+// variable finds or records a weight.
+func (l *Layer) variable(name string, shape tensor.Shape, d tensor.DType, trainable bool) *Variable {
+	for _, v := range l.variables {
+		if v.Name == name {
+			if !slices.Equal(v.Shape, shape) {
+				fail(ErrWeights, "weight %s has shape %v, the layer needs %v", v.Path, v.Shape, shape)
+			}
+			return v
+		}
+	}
+	if product(shape...) < 0 {
+		fail(ErrUnsupported, "the shape %v of weight %s is not known", shape, name)
+	}
+	_, path, _ := strings.Cut(l.path+"/"+name, "/")
+	v := &Variable{Name: name, Path: path, Shape: slices.Clone(shape), DType: d, Trainable: trainable && l.trainable, layer: l}
+	l.variables = append(l.variables, v)
+	return v
+}
+
+// nodeName makes a name that TensorFlow accepts: [A-Za-z0-9.][A-Za-z0-9_.\\/>-]*.
+func nodeName(s string) string {
+	s = strings.Map(func(r rune) rune {
+		if r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("_./-", r) {
+			return r
+		}
+		return '_'
+	}, s)
+	if s == "" || strings.ContainsRune("_/-", rune(s[0])) {
+		s = "x" + s
+	}
+	return s
+}
+
+// builderOf finds the function of a layer's class; unknown classes fail when they are called.
+func builderOf(l *Layer) buildFunc {
+	return func(c *Call) []Value {
+		k, ok := classOf(l, len(c.Args))
+		if !ok {
+			unknownClass(l)
+		}
+		c.policy = l.Config.policy()
+		if c.policy.compute == tensor.String || !floating(c.policy.compute) {
+			c.policy.compute = tensor.Float32
+		}
+		if !floating(c.policy.variable) {
+			c.policy.variable = tensor.Float32
+		}
+		if !k.keepsTypes {
+			c.castInputs()
+		}
+		var mask *Value
+		if len(c.Inputs) > 0 {
+			mask = c.Inputs[0].Mask
+		}
+		if m, ok := c.Kwargs["mask"].(Value); ok {
+			mask = &m
+		}
+		out := k.call(c)
+		for i := range out {
+			switch {
+			case k.ownMask:
+			case k.passesMask && mask != nil:
+				out[i].Mask = mask
+			default:
+				out[i].Mask = nil
+			}
+		}
+		return out
+	}
+}
+
+// castInputs brings floating inputs to the type in which the layer computes (Keras's autocast).
+func (c *Call) castInputs() {
+	for i, v := range c.Inputs {
+		if floating(v.DType) {
+			c.Inputs[i] = c.cast(v, c.policy.compute)
+		}
+	}
+	for k, a := range c.Kwargs {
+		if v, ok := a.(Value); ok && floating(v.DType) {
+			c.Kwargs[k] = c.cast(v, c.policy.compute)
+		}
+	}
+}
+
+func unknownClass(l *Layer) {
+	if l.Class == "Lambda" {
+		fail(ErrCustomObject, "a Lambda holds Python code, which is never run; keras.Register(\"Lambda:%s\", …) supplies the layer in Go", l.Name)
+	}
+	fail(ErrCustomObject, "class %q is not one of Keras's that this package knows; keras.Register(%q, …) supplies it", l.Class, l.Class)
+}
+
+// call calls a layer. The graph's nodes stand under scope, which grows with every layer that holds another.
+func (w *walk) call(l *Layer, scope string, args []any, kwargs map[string]any) (out []Value) {
+	w.path = append(w.path, l.Name+" ("+l.Class+")")
+	if len(w.path) > 2*maxDepth {
+		fail(ErrFormat, "layers nest deeper than %d", maxDepth)
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			if f, ok := r.(failure); ok && len(w.path) > 0 {
+				r = failure{fmt.Errorf("layer %s: %w", strings.Join(w.path, " / "), f.err)}
+				w.path = nil
+			}
+			panic(r)
+		}
+		w.path = w.path[:len(w.path)-1]
+	}()
+	inputs := []Value{}
+	if len(args) > 0 {
+		inputs = values(args[0])
+	} else if v, ok := kwargs["inputs"]; ok {
+		inputs = values(v)
+	}
+	if l.Model != nil {
+		out = w.model(l.Model, inputs, scope)
+	} else {
+		c := &Call{emitter: emitter{w.b, scope}, Layer: l, Inputs: inputs, Args: args, Kwargs: maps.Clone(kwargs), walk: w}
+		if c.Kwargs == nil {
+			c.Kwargs = map[string]any{}
+		}
+		out = builderOf(l)(c)
+	}
+	if l.OutputShapes == nil {
+		for _, v := range out {
+			l.OutputShapes = append(l.OutputShapes, v.Shape)
+		}
+	}
+	return out
+}
+
+// inner calls a layer that this one holds.
+func (c *Call) inner(s *Layer, kwargs map[string]any, inputs ...Value) []Value {
+	args := []any{inputs[0]}
+	if len(inputs) > 1 {
+		list := make([]any, len(inputs))
+		for i, v := range inputs {
+			list[i] = v
+		}
+		args = []any{list}
+	}
+	return c.walk.call(s, c.scope+"/"+nodeName(s.Name), args, kwargs)
+}
+
+// values lists the tensors of an argument, in order; dictionaries by key.
+func values(v any) []Value {
+	switch v := v.(type) {
+	case Value:
+		return []Value{v}
+	case []any:
+		out := []Value{}
+		for _, x := range v {
+			out = append(out, values(x)...)
+		}
+		return out
+	case map[string]any:
+		out := []Value{}
+		for _, k := range sortedKeys(v) {
+			out = append(out, values(v[k])...)
+		}
+		return out
+	}
+	return nil
+}
+
+// evaluation is one call of a model: what its inputs are bound to and the calls made so far.
+type evaluation struct {
+	w      *walk
+	m      *Model
+	scope  string
+	inputs map[string]Value
+	done   map[callKey][]Value
+	active map[callKey]bool
+}
+
+type callKey struct {
+	layer string
+	node  int
+}
+
+// model calls a model on tensors for its inputs, in order.
+func (w *walk) model(m *Model, inputs []Value, scope string) []Value {
+	if len(inputs) != len(m.Inputs) {
+		fail(ErrFormat, "model %s is called with %d inputs, it has %d", m.Name, len(inputs), len(m.Inputs))
+	}
+	e := &evaluation{w, m, scope, map[string]Value{}, map[callKey][]Value{}, map[callKey]bool{}}
+	for i, in := range m.Inputs {
+		e.inputs[in.at.layer] = inputs[i]
+	}
+	if !w.values { // record the weights of every layer, used or not
+		for _, l := range m.Layers {
+			for i := range m.nodes[l.Name] {
+				e.eval(tensorRef{layer: l.Name, node: i})
+			}
+		}
+	}
+	out := make([]Value, len(m.Outputs))
+	for i, o := range m.Outputs {
+		out[i] = e.tensor(o.at)
+	}
+	return out
+}
+
+// tensor returns one output of one call of a layer.
+func (e *evaluation) tensor(r tensorRef) Value {
+	out := e.eval(r)
+	if r.tensor >= len(out) {
+		fail(ErrFormat, "layer %s has %d outputs, output %d was asked for", r.layer, len(out), r.tensor)
+	}
+	return out[r.tensor]
+}
+
+func (e *evaluation) eval(r tensorRef) []Value {
+	if v, ok := e.inputs[r.layer]; ok {
+		return []Value{v}
+	}
+	key := callKey{r.layer, r.node}
+	if out, ok := e.done[key]; ok {
+		return out
+	}
+	l := e.m.byName[r.layer]
+	if l == nil {
+		fail(ErrFormat, "model %s has no layer %q", e.m.Name, r.layer)
+	}
+	if l.Class == "InputLayer" {
+		fail(ErrFormat, "input layer %s is no input of model %s", l.Name, e.m.Name)
+	}
+	nodes := e.m.nodes[r.layer]
+	if r.node >= len(nodes) {
+		fail(ErrFormat, "layer %s has %d calls, call %d was asked for", l.path, len(nodes), r.node)
+	}
+	if e.active[key] {
+		fail(ErrFormat, "layer %s feeds itself", l.path)
+	}
+	e.active[key] = true
+	n := nodes[r.node]
+	args := make([]any, len(n.args))
+	for i, a := range n.args {
+		args[i] = e.bind(a)
+	}
+	kwargs := make(map[string]any, len(n.kwargs))
+	for _, k := range sortedKeys(n.kwargs) {
+		kwargs[k] = e.bind(n.kwargs[k])
+	}
+	scope := nodeName(l.Name)
+	if e.scope != "" {
+		scope = e.scope + "/" + scope
+	}
+	out := e.w.call(l, scope, args, kwargs)
+	delete(e.active, key)
+	e.done[key] = out
+	return out
+}
+
+// bind replaces the tensors of an argument by their values.
+func (e *evaluation) bind(v any) any {
+	switch v := v.(type) {
+	case tensorRef:
+		return e.tensor(v)
+	case []any:
+		out := make([]any, len(v))
+		for i, x := range v {
+			out[i] = e.bind(x)
+		}
+		return out
+	case map[string]any:
+		out := make(map[string]any, len(v))
+		for _, k := range sortedKeys(v) {
+			out[k] = e.bind(v[k])
+		}
+		return out
+	}
+	return v
+}
+
+// placeholders adds the inputs of the whole model.
+func (w *walk) placeholders(m *Model) []Value {
+	out := make([]Value, len(m.Inputs))
+	for i := range m.Inputs {
+		in := &m.Inputs[i]
+		l := m.byName[in.at.layer]
+		if l == nil {
+			fail(ErrUnsupported, "model %s does not say what shape its input has", m.Name)
+		}
+		if l.Class != "InputLayer" {
+			fail(ErrFormat, "input %s of model %s is a %s", in.Name, m.Name, l.Class)
+		}
+		in.Shape, in.DType = l.inputShape(), dtypeNamed(inputType(l.Config))
+		if l.Config.Bool("sparse", false) || l.Config.Bool("ragged", false) {
+			fail(ErrUnsupported, "input %s is sparse or ragged", in.Name)
+		}
+		l.OutputShapes = []tensor.Shape{in.Shape}
+		ref := w.b.Placeholder(nodeName(in.Name), in.DType, in.Shape)
+		check(w.b.Err())
+		out[i] = Value{Ref: ref, DType: in.DType, Shape: in.Shape}
+	}
+	return out
+}
+
+func inputType(c Config) string {
+	if class, config, ok := c.object("dtype"); ok && strings.Contains(class, "Policy") {
+		return config.String("name", "float32")
+	}
+	return c.String("dtype", "float32")
+}
+
+// inputShape reads batch_shape, or shape without the batch.
+func (l *Layer) inputShape() tensor.Shape {
+	if s := l.Config.shape("batch_shape"); s != nil {
+		return s
+	}
+	if s := l.Config.shape("shape"); s != nil {
+		return append(tensor.Shape{-1}, s...)
+	}
+	fail(ErrFormat, "input layer %s has no shape", l.Name)
+	return nil
+}
+
+// buildVariables makes the first pass: every layer's weights and output shapes become known.
+func (m *Model) buildVariables() (err error) {
+	defer catch(&err)
+	w := &walk{b: graph.NewBuilder(), read: map[*Variable]graph.Ref{}}
+	for i, v := range w.model(m, w.placeholders(m), "") {
+		m.Outputs[i].Shape, m.Outputs[i].DType = v.Shape, v.DType
+	}
+	return nil
+}
+
+// Graph returns the model as a graph with its variables and one signature, serving_default, whose inputs and outputs
+// have Keras's names. Dropout and its like do nothing; batch normalization uses the moving statistics.
+func (m *Model) Graph() (g *graph.Graph, err error) {
+	defer catch(&err)
+	w := &walk{b: graph.NewBuilder(), values: true, read: map[*Variable]graph.Ref{}}
+	in := w.placeholders(m)
+	out := w.model(m, in, "")
+	sig := graph.Signature{Name: graph.DefaultSignature, Method: "tensorflow/serving/predict"}
+	for i, v := range in {
+		sig.Inputs = append(sig.Inputs, graph.Port{Name: m.Inputs[i].Name, DType: v.DType, Shape: v.Shape, Tensor: v.Ref.Tensor()})
+	}
+	e := emitter{b: w.b}
+	for i, v := range out {
+		y := e.unary("Identity", v)
+		sig.Outputs = append(sig.Outputs, graph.Port{Name: m.Outputs[i].Name, DType: v.DType, Shape: v.Shape, Tensor: y.Ref.Tensor()})
+	}
+	byName := func(a, b graph.Port) int { return strings.Compare(a.Name, b.Name) }
+	slices.SortFunc(sig.Inputs, byName)
+	slices.SortFunc(sig.Outputs, byName)
+	g, err = w.finish(sig)
+	if err != nil {
+		return nil, err
+	}
+	g.Source = m.graphSource()
+	return g, nil
+}
+
+// finish ends the graph, with the node that fills the tables.
+func (w *walk) finish(sig graph.Signature) (*graph.Graph, error) {
+	init := ""
+	if len(w.init) > 0 {
+		control := make([]graph.Ref, len(w.init))
+		for i, r := range w.init {
+			control[i] = "^" + r
+		}
+		init = string(w.b.Op("NoOp", "init", control, nil))
+	}
+	g, err := w.b.Finish(sig)
+	if err != nil {
+		return nil, err
+	}
+	g.Init.Op = init
+	return g, nil
+}
