@@ -1,0 +1,10 @@
+// Package plot draws training curves, confusion matrices and the figures of the documentation as PNG, with gonum's plot.
+//
+//	size, err := plot.Write(w, plot.Panel{Title: "loss", X: "epoch", Series: []plot.Series{{Name: "training", Points: points}}})
+//
+// Panels stand side by side, 480 × 360 pixels each.
+//
+// # Caveats
+//
+// Text is set in Liberation Sans, which comes with the library: Latin, Greek and Cyrillic letters. Others show as boxes.
+package plot
