@@ -95,3 +95,11 @@ func ReadGraph(path string, tags ...string) (*graph.Graph, error) {
 		return nil, fmt.Errorf("%s: %w: reading Keras files is not built in; export a SavedModel with model.export", path, ErrUnsupported)
 	}
 }
+
+// EngineOf says which engine runs a model that Load returned.
+func EngineOf(m Model) Engine {
+	if _, ok := m.(*tfbridge.Model); ok {
+		return TensorFlow
+	}
+	return Native
+}
