@@ -54,39 +54,3 @@ func Verify(path, want string) error {
 	}
 	return nil
 }
-
-// WriteFile writes everything r holds to path with the given permissions, so
-// that path is at every moment either as it was or complete: the bytes go to a
-// temporary name in the same folder, are synced, and renamed. It returns the
-// number of bytes. On an error nothing is left behind.
-func WriteFile(path string, r io.Reader, perm os.FileMode) (n int64, err error) {
-	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
-	if err != nil {
-		return 0, err
-	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, ignoreClosed(f.Close()), os.Remove(f.Name()))
-		}
-	}()
-	if n, err = io.Copy(f, r); err != nil {
-		return n, fmt.Errorf("write %s: %w", path, err)
-	}
-	if err = f.Chmod(perm); err != nil {
-		return n, err
-	}
-	if err = f.Sync(); err != nil {
-		return n, err
-	}
-	if err = f.Close(); err != nil {
-		return n, err
-	}
-	return n, os.Rename(f.Name(), path)
-}
-
-func ignoreClosed(err error) error {
-	if errors.Is(err, os.ErrClosed) {
-		return nil
-	}
-	return err
-}

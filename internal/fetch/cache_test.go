@@ -3,14 +3,12 @@ package fetch
 import (
 	"bytes"
 	"context"
-	"errors"
 	"io"
 	"os"
 	"path/filepath"
 	"runtime"
 	"strings"
 	"testing"
-	"testing/iotest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -48,25 +46,6 @@ func TestVerify(t *testing.T) {
 	require.ErrorIs(t, err, ErrChecksum)
 	require.ErrorContains(t, err, path+" (2 bytes)")
 	require.ErrorIs(t, Verify(path+"x", abc), os.ErrNotExist)
-}
-
-func TestWriteFile(t *testing.T) {
-	dir := t.TempDir()
-	path := filepath.Join(dir, "f")
-	n, err := WriteFile(path, strings.NewReader("first"), 0o644)
-	require.NoError(t, err)
-	require.EqualValues(t, 5, n)
-	broken := errors.New("cable cut")
-	_, err = WriteFile(path, io.MultiReader(strings.NewReader("sec"), iotest.ErrReader(broken)), 0o644)
-	require.ErrorIs(t, err, broken)
-	data, err := os.ReadFile(path)
-	require.NoError(t, err)
-	require.Equal(t, "first", string(data), "the old file stays whole")
-	left, err := os.ReadDir(dir)
-	require.NoError(t, err)
-	require.Len(t, left, 1, "no temporary file stays")
-	_, err = WriteFile(filepath.Join(dir, "no", "f"), strings.NewReader(""), 0o644)
-	require.ErrorIs(t, err, os.ErrNotExist)
 }
 
 func TestLockWaits(t *testing.T) {

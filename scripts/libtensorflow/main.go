@@ -20,7 +20,7 @@
 //	    nvidia/*/lib/       VARIANT=gpu: the CUDA libraries, where libtensorflow looks for them
 //	    manifest.json       what was unpacked, to see that nothing is missing
 //
-// and appears there by one rename, so an installation is whole or absent. The
+// and appears there by a rename, so an installation is whole or absent. The
 // environment decides what is used:
 //
 //	VARIANT=gpu          the CUDA build and its libraries (Linux, x86-64)

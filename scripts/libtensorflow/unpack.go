@@ -88,9 +88,6 @@ func unpackFile(ctx context.Context, f *zip.File, to string) (n int64, err error
 		return 0, err
 	}
 	n, err = io.Copy(w, contextReader{ctx, r})
-	if err == nil {
-		err = w.Sync()
-	}
 	return n, errors.Join(err, w.Close())
 }
 
