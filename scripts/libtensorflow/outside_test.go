@@ -91,7 +91,9 @@ func TestOutsideProgram(t *testing.T) {
 		filepath.Join(repository, "scripts", "testdata", "mnist", "mlp", "saved_model"))
 	program.Dir = "/"
 	program.Env = []string{"HOME=" + dir}
-	out, err = program.CombinedOutput()
-	require.NoError(t, err, string(out))
+	var stderr bytes.Buffer
+	program.Stderr = &stderr
+	out, err = program.Output()
+	require.NoError(t, err, stderr.String())
 	require.Equal(t, "10 classes, sum 1.000\n", string(out))
 }
