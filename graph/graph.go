@@ -65,10 +65,13 @@ type Signature struct {
 
 // Port is one input or output of a signature (TensorInfo).
 type Port struct {
-	Name   string
-	DType  tensor.DType
-	Shape  tensor.Shape // -1 for an unknown dimension, nil for an unknown rank
-	Tensor string       // "node:0"; "" for a composite tensor, whose parts are in Components
+	Name  string
+	DType tensor.DType
+	Shape tensor.Shape // -1 for an unknown dimension, nil for an unknown rank
+	// Shapeless says that the file gives no shape at all, as some of TensorFlow 1.0 do: Shape is nil, but TensorFlow reports
+	// a scalar's.
+	Shapeless bool
+	Tensor    string // "node:0"; "" for a composite tensor, whose parts are in Components
 	// Components names the parts of a sparse or other composite tensor: "values", "indices", "dense_shape".
 	Components map[string]string
 }

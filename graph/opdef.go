@@ -83,8 +83,8 @@ func attr(n *tfproto.NodeDef, def *tfproto.OpDef, name string) *tfproto.AttrValu
 	return nil
 }
 
-// types returns the element types that an argument of n stands for: one, or those of a list.
-func types(n *tfproto.NodeDef, def *tfproto.OpDef, arg *tfproto.OpDef_ArgDef) ([]tensor.DType, error) {
+// argTypes returns the element types that an argument of n stands for: one, or those of a list.
+func argTypes(n *tfproto.NodeDef, def *tfproto.OpDef, arg *tfproto.OpDef_ArgDef) ([]tensor.DType, error) {
 	if arg.TypeListAttr != "" {
 		list := attr(n, def, arg.TypeListAttr).GetList().GetType()
 		if len(list) > maxOutputs {
@@ -122,7 +122,7 @@ func (d definitions) outputs(n *tfproto.NodeDef) ([]tensor.DType, error) {
 	}
 	var out []tensor.DType
 	for _, arg := range def.OutputArg {
-		t, err := types(n, def, arg)
+		t, err := argTypes(n, def, arg)
 		if err != nil {
 			return nil, err
 		}

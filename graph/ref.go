@@ -66,6 +66,11 @@ func index(def *tfproto.GraphDef) (nodeIndex, error) {
 		}
 		x[n.Name] = n
 	}
+	for _, f := range def.GetLibrary().GetFunction() {
+		if f.GetSignature().GetName() == "" {
+			return nil, fmt.Errorf("%w: a function of the library has no name", ErrMalformed)
+		}
+	}
 	for _, n := range def.GetNode() {
 		if err := x.checkInputs(n); err != nil {
 			return nil, err

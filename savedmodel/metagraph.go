@@ -73,7 +73,7 @@ func (m *MetaGraph) signatures() []graph.Signature {
 func ports(infos map[string]*tfproto.TensorInfo) []graph.Port {
 	list := make([]graph.Port, 0, len(infos))
 	for name, info := range infos {
-		p := graph.Port{Name: name, DType: graph.DTypeOf(info.GetDtype()), Shape: graph.ShapeOf(info.GetTensorShape())}
+		p := graph.Port{Name: name, DType: graph.DTypeOf(info.GetDtype()), Shape: graph.ShapeOf(info.GetTensorShape()), Shapeless: info.GetTensorShape() == nil}
 		switch e := info.GetEncoding().(type) {
 		case *tfproto.TensorInfo_CooSparse_:
 			p.Components = map[string]string{

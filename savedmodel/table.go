@@ -21,7 +21,10 @@ const (
 	trailerSize   = 5 // compression and checksum behind a block
 	blockSize     = 256 << 10
 	restartEvery  = 16
-	noCompression = 0
+
+	noCompression     = 0
+	snappyCompression = 1
+
 	// maxExpansion bounds what shared key prefixes can blow up: the keys together, as a multiple of the file.
 	maxExpansion = 64
 )
@@ -110,8 +113,15 @@ func (t *tableReader) block(h extent) ([]tableEntry, error) {
 	if binary.LittleEndian.Uint32(trailer[1:]) != maskCRC(crc32.Checksum(t.data[h.offset:end+1], castagnoli)) {
 		return nil, fmt.Errorf("%w: the checksum of the block at %d does not match", ErrMalformed, h.offset)
 	}
-	if trailer[0] != noCompression {
-		return nil, fmt.Errorf("%w: the block at %d is compressed (%d), which TensorFlow does not write", ErrMalformed, h.offset, trailer[0])
+	switch trailer[0] {
+	case noCompression:
+	case snappyCompression:
+		var err error
+		if block, err = decodeSnappy(block); err != nil {
+			return nil, err
+		}
+	default:
+		return nil, fmt.Errorf("%w: the block at %d is compressed in a way (%d) that TensorFlow does not write", ErrMalformed, h.offset, trailer[0])
 	}
 	return t.entries(block)
 }
