@@ -1,5 +1,7 @@
 package kernel
 
+import "math"
+
 // ColumnSum sums the rows of a panel:
 //
 //	for c := range 32 {
@@ -16,6 +18,24 @@ func ColumnSum(x []float32, rows int, out []float32) {
 		for c, v := range x[r*Width:][:Width] {
 			sum[c] += v
 		}
+	}
+	copy(out, sum[:])
+}
+
+// ColumnAbsolute sums the magnitudes of the rows of a panel:
+//
+//	for c := range 32 {
+//		out[c] = sum over r of |x[r*32+c]|
+//	}
+func ColumnAbsolute(x []float32, rows int, out []float32) {
+	_, _ = x[rows*Width-1], out[Width-1]
+	if simd != nil {
+		simd.columnAbsolute(&x[0], rows, &out[0])
+		return
+	}
+	var sum [Width]float32
+	for i := range rows * Width {
+		sum[i%Width] += float32(math.Abs(float64(x[i])))
 	}
 	copy(out, sum[:])
 }

@@ -6953,6 +6953,30 @@ row:
 	VZEROUPPER
 	RET
 
+// func columnAbsolute512(x *float32, rows int, out *float32)
+// Requires: AVX, AVX512F
+TEXT ·columnAbsolute512(SB), NOSPLIT, $0-24
+	MOVQ   x+0(FP), AX
+	MOVQ   rows+8(FP), CX
+	MOVQ   out+16(FP), DX
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+
+row:
+	VMOVUPS (AX), Z2
+	VPANDD  lanes_7fffffff<>+0(SB), Z2, Z2
+	VADDPS  Z2, Z0, Z0
+	VMOVUPS 64(AX), Z2
+	VPANDD  lanes_7fffffff<>+0(SB), Z2, Z2
+	VADDPS  Z2, Z1, Z1
+	ADDQ    $0x00000080, AX
+	DECQ    CX
+	JNZ     row
+	VMOVUPS Z0, (DX)
+	VMOVUPS Z1, 64(DX)
+	VZEROUPPER
+	RET
+
 // func columnDot512(x *float32, y *float32, rows int, out *float32)
 // Requires: AVX, AVX512F
 TEXT ·columnDot512(SB), NOSPLIT, $0-32
@@ -11909,6 +11933,40 @@ row:
 	VADDPS  32(AX), Y1, Y1
 	VADDPS  64(AX), Y2, Y2
 	VADDPS  96(AX), Y3, Y3
+	ADDQ    $0x00000080, AX
+	DECQ    CX
+	JNZ     row
+	VMOVUPS Y0, (DX)
+	VMOVUPS Y1, 32(DX)
+	VMOVUPS Y2, 64(DX)
+	VMOVUPS Y3, 96(DX)
+	VZEROUPPER
+	RET
+
+// func columnAbsolute256(x *float32, rows int, out *float32)
+// Requires: AVX
+TEXT ·columnAbsolute256(SB), NOSPLIT, $0-24
+	MOVQ   x+0(FP), AX
+	MOVQ   rows+8(FP), CX
+	MOVQ   out+16(FP), DX
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+
+row:
+	VMOVUPS (AX), Y4
+	VANDPS  lanes_7fffffff<>+0(SB), Y4, Y4
+	VADDPS  Y4, Y0, Y0
+	VMOVUPS 32(AX), Y4
+	VANDPS  lanes_7fffffff<>+0(SB), Y4, Y4
+	VADDPS  Y4, Y1, Y1
+	VMOVUPS 64(AX), Y4
+	VANDPS  lanes_7fffffff<>+0(SB), Y4, Y4
+	VADDPS  Y4, Y2, Y2
+	VMOVUPS 96(AX), Y4
+	VANDPS  lanes_7fffffff<>+0(SB), Y4, Y4
+	VADDPS  Y4, Y3, Y3
 	ADDQ    $0x00000080, AX
 	DECQ    CX
 	JNZ     row

@@ -12,8 +12,8 @@ package kernel
 //		}
 //	}
 //
-// init is a bias (initStride 0), or a panel to add to (initStride 32), which may be out. With columns <= 16 only the
-// first 16 columns of out are written.
+// init is a bias (initStride 0), or a panel to add to (initStride 32), which may be out. With columns <= 16 the last 16
+// columns of out are set to zero.
 func Product(x []float32, xStride, rows, inputs int, w, init []float32, initStride int, out []float32, columns int) {
 	if rows == 0 {
 		return
@@ -23,6 +23,9 @@ func Product(x []float32, xStride, rows, inputs int, w, init []float32, initStri
 	if simd == nil {
 		portableProduct(x, xStride, rows, inputs, w, init, initStride, out)
 		return
+	}
+	if columns <= 16 {
+		clearHalf(out, rows)
 	}
 	// Several tiles share a piece of w short enough to stay in the first-level cache. The sums are the same: a float32 keeps
 	// its bits in memory.
@@ -68,6 +71,13 @@ func tileRows(left, most int) int {
 		return (left + 1) / 2
 	}
 	return most
+}
+
+// clearHalf zeroes the last 16 columns of a panel.
+func clearHalf(out []float32, rows int) {
+	for r := range rows {
+		clear(out[r*Width+Width/2:][:Width/2])
+	}
 }
 
 func portableProduct(x []float32, xStride, rows, inputs int, w, init []float32, initStride int, out []float32) {
@@ -120,12 +130,15 @@ func Gemv(x []float32, xStride, inputs int, w []float32, wStride, panels int, in
 //		}
 //	}
 //
-// With columns <= 16 only the first 16 columns of out are written.
+// With columns <= 16 the last 16 columns of out are set to zero.
 func Outer(x, dy []float32, rows, inputs, columns int, out []float32) {
 	_, _, _ = x[(rows-1)*Width+inputs-1], dy[rows*Width-1], out[inputs*Width-1]
 	if simd == nil {
 		portableOuter(x, dy, rows, inputs, out)
 		return
+	}
+	if columns <= 16 {
+		clearHalf(out, inputs)
 	}
 	for c := 0; c < Width && c < columns; c += simd.width {
 		f := &simd.outer

@@ -215,6 +215,9 @@ func dropout512(dst *float32, src *float32, n int, key uint32, start uint32, thr
 func columnSum512(x *float32, rows int, out *float32)
 
 //go:noescape
+func columnAbsolute512(x *float32, rows int, out *float32)
+
+//go:noescape
 func columnDot512(x *float32, y *float32, rows int, out *float32)
 
 //go:noescape
@@ -393,6 +396,9 @@ func dropout256(dst *float32, src *float32, n int, key uint32, start uint32, thr
 
 //go:noescape
 func columnSum256(x *float32, rows int, out *float32)
+
+//go:noescape
+func columnAbsolute256(x *float32, rows int, out *float32)
 
 //go:noescape
 func columnDot256(x *float32, y *float32, rows int, out *float32)

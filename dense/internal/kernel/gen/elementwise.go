@@ -130,6 +130,10 @@ func columns(s isa) {
 	sums("columnSum", "x *float32, rows int, out *float32", []string{"x"}, func(p []Register, acc Op, d int) {
 		VADDPS(at(p[0], d), acc, acc)
 	})
+	// out[c] = sum over rows of |x[r][c]|
+	sums("columnAbsolute", "x *float32, rows int, out *float32", []string{"x"}, func(p []Register, acc Op, d int) {
+		VADDPS(s.abs(s.load(at(p[0], d))), acc, acc)
+	})
 	// out[c] = sum over rows of x[r][c]*y[r][c]
 	sums("columnDot", "x, y *float32, rows int, out *float32", []string{"x", "y"}, func(p []Register, acc Op, d int) {
 		VFMADD231PS(at(p[1], d), s.load(at(p[0], d)), acc)

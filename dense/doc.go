@@ -1,0 +1,38 @@
+// Package dense is the native engine: dense networks, built, trained and run in Go, without cgo.
+//
+//	model, err := dense.Sequential(
+//		dense.Input(784),
+//		dense.Dense(128, dense.ReLU),
+//		dense.Dropout(0.2),
+//		dense.Dense(10, dense.Softmax),
+//	)
+//	err = model.Compile(train.Adam(0.001), train.Loss{Name: train.SparseCategoricalCrossentropy}, train.Accuracy())
+//	result, err := model.Fit(ctx, data, train.Config{Epochs: 10, BatchSize: 128})
+//	probabilities, err := model.Predict(x)
+//
+// Names, formulas and defaults are those of Keras 3; from the same weights over the same batches, losses and weights follow
+// Keras's within float32 rounding. A [Model] is a train.Trainable.
+//
+// # How it runs
+//
+// Building turns layers into nodes (Dense with an activation into two). A training step is the list of the nodes' forward
+// and backward actions, cut into phases of independent tasks that a fixed set of threads works through:
+//
+//	gather ─▶ Dense, ReLU, Dropout ─▶ Dense, softmax, loss, and back to the hidden layer ─▶ weight gradients + optimizer
+//	by rows   by panels of 32 units   by rows, while they are in the cache                  by blocks of 32 by 32 weights
+//
+// Activations, weights and optimizer slots are kept in panels of 32 columns (see dense/internal/kernel), so that the matrix
+// products read memory front to back; a weight's gradient is consumed by the optimizer as soon as its block is computed and is
+// never stored, unless a gradient norm is to be clipped. Inference sends pieces of 64 samples through all nodes at once.
+//
+// # Numbers
+//
+// The same seed, data and SIMD level give the same bits for any number of threads: every sum has one order. During training,
+// subnormal numbers count as zero, as in TensorFlow. AVX-512, AVX2 and portable Go (picked at run time; CAMBIUM_SIMD=portable,
+// avx2 or avx512 forces one) differ by rounding only.
+//
+// # Caveats
+//
+// A model is trained by one goroutine at a time, and Predict must not run meanwhile. Close ends its threads. Networks are
+// sequences of layers; convolutions and recurrent layers are TensorFlow's (package tfbridge).
+package dense

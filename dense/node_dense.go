@@ -1,0 +1,62 @@
+package dense
+
+import "github.com/cambium-go/cambium/dense/internal/kernel"
+
+// denseNode computes x·kernel + bias.
+type denseNode struct {
+	kernel, bias *parameter // bias may be nil
+	biasValue    []float32  // the bias, or zeros
+	noInputGrad  bool       // nothing in front of this node learns
+}
+
+func newDenseNode(k, bias *parameter) *denseNode {
+	n := &denseNode{kernel: k, bias: bias}
+	if bias != nil {
+		n.biasValue = bias.value
+	} else {
+		n.biasValue = alignedFloats(k.panels() * kernel.Width)
+	}
+	return n
+}
+
+func (n *denseNode) reach() reach      { return reachProduct }
+func (n *denseNode) columns(int) int   { return n.kernel.columns }
+func (n *denseNode) keepsInput() bool  { return true }
+func (n *denseNode) keepsOutput() bool { return false }
+func (n *denseNode) inPlace() bool     { return false }
+
+func (n *denseNode) infer(in, out matrix, b block, _ *scratch) {
+	k := n.kernel
+	if b.count() == 1 && b.p1-b.p0 > 1 {
+		kernel.Gemv(in.from(0, b.first)[:], in.stride, k.inputs, k.value[b.p0*k.panelSize():], k.panelSize(), b.p1-b.p0,
+			n.biasValue[b.p0*kernel.Width:], out.from(b.p0, b.first), out.stride)
+		return
+	}
+	x := in.data[b.first*kernel.Width:]
+	for p := b.p0; p < b.p1; p++ {
+		kernel.Product(x, in.stride, b.count(), k.inputs, k.value[p*k.panelSize():], n.biasValue[p*kernel.Width:], 0,
+			out.from(p, b.first), left(k.columns, p))
+	}
+}
+
+func (n *denseNode) train(t *tape, b block, s *scratch) { n.infer(t.in, t.out, b, s) }
+
+// backward: dx = dy·kernelᵀ.
+func (n *denseNode) backward(t *tape, b block, _ *scratch) {
+	k := n.kernel
+	dy := t.dOut.data[b.first*kernel.Width:]
+	for p := b.p0; p < b.p1; p++ {
+		w := k.transposed[p*k.panels()*kernel.Width*kernel.Width:]
+		kernel.Product(dy, t.dOut.stride, b.count(), k.columns, w, zeros[:], 0, t.dIn.from(p, b.first), left(k.inputs, p))
+	}
+}
+
+// kernelGradient computes block (panel, down) of xᵀ·dy into g, biasGradient the sums of dy's columns.
+func (n *denseNode) kernelGradient(t *tape, panel, down int, g []float32) {
+	k := n.kernel
+	kernel.Outer(t.in.from(down, 0), t.dOut.from(panel, 0), t.rows, left(k.inputs, down), left(k.columns, panel), g)
+}
+
+func (n *denseNode) biasGradient(t *tape, panel int, g []float32) {
+	kernel.ColumnSum(t.dOut.from(panel, 0), t.rows, g)
+}

@@ -1,0 +1,181 @@
+package dense
+
+import (
+	"fmt"
+
+	"github.com/cambium-go/cambium/dense/internal/kernel"
+	"github.com/cambium-go/cambium/tensor"
+	"github.com/cambium-go/cambium/train"
+)
+
+// context is the memory of one inference: activations of up to capacity samples.
+type context struct {
+	m        *Model
+	capacity int
+	input    matrix
+	values   []matrix // each node's output
+	scratch  *scratch
+	activity []float64 // of each sample, where losses are wanted
+}
+
+// chunk is how many samples go through the network together.
+const chunk = 64
+
+// take returns an idle context for n samples, or a new one.
+func (m *Model) take(n int) (*context, error) {
+	size := 0
+	if n > 1 {
+		size = 1
+	}
+	m.mu.Lock()
+	if m.closed {
+		m.mu.Unlock()
+		return nil, ErrClosed
+	}
+	if free := m.free[size]; len(free) > 0 {
+		c := free[len(free)-1]
+		m.free[size] = free[:len(free)-1]
+		m.mu.Unlock()
+		return c, nil
+	}
+	m.mu.Unlock()
+	return newContext(m, []int{1, chunk}[size]), nil
+}
+
+// give returns a context.
+func (m *Model) give(c *context) {
+	size := 0
+	if c.capacity > 1 {
+		size = 1
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if !m.closed {
+		m.free[size] = append(m.free[size], c)
+	}
+}
+
+func newContext(m *Model, capacity int) *context {
+	c := &context{m: m, capacity: capacity, input: newMatrix(capacity*m.inputPer, m.inputColumns), scratch: newScratch(m.OutputWidth())}
+	c.activity = make([]float64, capacity)
+	last := c.input
+	for i, e := range m.entries {
+		out := last
+		if !e.node.inPlace() || m.fusedSigmoid() && i == len(m.entries)-1 {
+			out = newMatrix(capacity*outPer(e), e.out)
+		}
+		c.values = append(c.values, out)
+		last = out
+	}
+	return c
+}
+
+// output is where forward leaves the predictions.
+func (c *context) output() matrix {
+	if len(c.values) == 0 {
+		return c.input
+	}
+	return c.values[len(c.values)-1]
+}
+
+// forward runs the first n samples of the input through the network.
+func (c *context) forward(n int) {
+	in := c.input
+	for i := range c.m.entries {
+		e := &c.m.entries[i]
+		rows := n * e.per
+		if e.fold {
+			rows = n
+		}
+		e.node.infer(in, c.values[i], block{0, rows, 0, c.values[i].panels()}, c.scratch)
+		in = c.values[i]
+	}
+}
+
+// PredictInto predicts samples, row-major [n, features], into dst, [n, OutputWidth], n being len(x)/features. It allocates
+// nothing once as many calls as run at the same time have been made.
+func (m *Model) PredictInto(dst, x []float32) error {
+	features, width := m.inputPer*m.inputColumns, m.OutputWidth()
+	n := len(x) / features
+	if n*features != len(x) || len(dst) != n*width {
+		return fmt.Errorf("dense: %w: %d features in and %d numbers out; each sample has %d and %d", train.ErrData, len(x), len(dst),
+			features, width)
+	}
+	if n > 2*chunk && m.poolRun.TryLock() {
+		defer m.poolRun.Unlock()
+		return m.predictThreads(dst, x, n)
+	}
+	c, err := m.take(n)
+	if err != nil {
+		return err
+	}
+	for first := 0; first < n; first += c.capacity {
+		c.predict(dst, x, first, min(n, first+c.capacity))
+	}
+	m.give(c)
+	return nil
+}
+
+// predict does samples first … last-1 of x.
+func (c *context) predict(dst, x []float32, first, last int) {
+	per, columns := c.m.inputPer, c.input.columns
+	for r := range (last - first) * per {
+		kernel.Gather(c.input.data[r*kernel.Width:], c.input.stride, x[(first*per+r)*columns:][:columns])
+	}
+	c.forward(last - first)
+	out := c.output()
+	for s := range last - first {
+		out.row(dst[(first+s)*out.columns:][:out.columns], s)
+	}
+}
+
+// predictThreads divides the samples among the pool's threads.
+func (m *Model) predictThreads(dst, x []float32, n int) error {
+	p, err := m.threadPool()
+	if err != nil {
+		return err
+	}
+	contexts := make([]*context, p.Threads())
+	for i := range contexts {
+		if contexts[i], err = m.take(chunk); err != nil {
+			return err
+		}
+	}
+	step := chunk
+	for (n+step-1)/step > 1<<15 {
+		step *= 2
+	}
+	p.Begin()
+	p.Run((n+step-1)/step, nil, false, func(task, worker int) {
+		for first := task * step; first < min(n, (task+1)*step); first += chunk {
+			contexts[worker].predict(dst, x, first, min(n, (task+1)*step, first+chunk))
+		}
+	})
+	p.End()
+	for _, c := range contexts {
+		m.give(c)
+	}
+	return nil
+}
+
+// Predict predicts samples [n, …] in inference mode; the result is [n, …], of the model's output shape.
+func (m *Model) Predict(x *tensor.Tensor) (*tensor.Tensor, error) {
+	values, err := tensor.Data[float32](x)
+	if err != nil {
+		return nil, fmt.Errorf("dense: predict: %w", err)
+	}
+	if x.Rank() == 0 || !x.Shape()[1:].Equal(m.inputShape) {
+		return nil, fmt.Errorf("dense: predict: %w: input of shape %v; [samples, …] of %v is needed", train.ErrData, x.Shape(),
+			tensor.Shape(m.inputShape))
+	}
+	n := x.Shape()[0]
+	out, err := tensor.New(tensor.Float32, append([]int{n}, m.outputShape...)...)
+	if err != nil {
+		return nil, err
+	}
+	dst, err := tensor.Data[float32](out)
+	if err != nil {
+		return nil, err
+	}
+	return out, m.PredictInto(dst, values)
+}

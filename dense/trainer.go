@@ -1,0 +1,142 @@
+package dense
+
+import (
+	"fmt"
+
+	"github.com/cambium-go/cambium/dense/internal/kernel"
+	"github.com/cambium-go/cambium/dense/internal/pool"
+	"github.com/cambium-go/cambium/train"
+)
+
+// trainer holds what training steps need: the activations and gradients of a batch, the steps' plan for each batch size, and
+// a scratch for each thread.
+type trainer struct {
+	m        *Model
+	pool     *pool.Pool
+	capacity int
+	input    matrix
+	tapes    []tape
+	head     *head
+	plans    map[int]*plan
+	updates  updater
+	scratch  []*scratch
+
+	// The present step:
+	data    *bound
+	order   []int32
+	outputs []float32
+	samples int
+}
+
+// newTrainer makes room for batches of up to capacity samples.
+func newTrainer(m *Model, p *pool.Pool, capacity int) *trainer {
+	t := &trainer{m: m, pool: p, capacity: capacity, plans: map[int]*plan{}, tapes: make([]tape, len(m.entries))}
+	t.input = newMatrix(capacity*m.inputPer, m.inputColumns)
+	penalties := make([]float64, capacity)
+	last := t.input
+	for i, e := range m.entries {
+		tp := &t.tapes[i]
+		tp.in, tp.penalties = last, penalties
+		tp.out = last
+		if !t.inPlace(i) {
+			tp.out = newMatrix(capacity*outPer(e), e.out)
+		}
+		last = tp.out
+	}
+	t.head = newHead(m, t, penalties)
+	t.gradients()
+	for i, e := range m.entries {
+		if a, ok := e.node.(allocator); ok {
+			a.allocate(&t.tapes[i], capacity*e.per)
+		}
+	}
+	for range p.Threads() {
+		t.scratch = append(t.scratch, newScratch(m.OutputWidth()))
+	}
+	t.updates = newUpdater(t)
+	return t
+}
+
+func newScratch(width int) *scratch {
+	return &scratch{row: make([]float32, width), rowGrad: make([]float32, width)}
+}
+
+// outPer is the rows a sample of a node's output.
+func outPer(e entry) int {
+	if f, ok := e.node.(*foldNode); ok {
+		return f.to
+	}
+	return e.per
+}
+
+// inPlace reports whether entry i may overwrite its input.
+func (t *trainer) inPlace(i int) bool {
+	e := t.m.entries[i]
+	if !e.node.inPlace() || e.node.keepsInput() || t.m.fusedSigmoid() && i == len(t.m.entries)-1 {
+		return false
+	}
+	return i == 0 || !t.m.entries[i-1].node.keepsOutput()
+}
+
+// gradients gives every tape where its gradients go: nodes that work in place share one matrix.
+func (t *trainer) gradients() {
+	last := t.head.gradient
+	for i := len(t.tapes) - 1; i >= 0; i-- {
+		e, tp := t.m.entries[i], &t.tapes[i]
+		tp.dOut = last
+		tp.dIn = last
+		if (e.needsInputGrad || len(e.learnedParameters) > 0) && !e.node.inPlace() && !t.head.skips(i) {
+			tp.dIn = newMatrix(t.capacity*e.per, e.in)
+		}
+		last = tp.dIn
+	}
+}
+
+// step trains on one batch and returns its loss.
+func (t *trainer) step(data *bound, order []int32, outputs []float32) (float64, error) {
+	t.data, t.order, t.outputs, t.samples = data, order, outputs, len(order)
+	p := t.plan(len(order))
+	for i := range t.tapes {
+		tp := &t.tapes[i]
+		tp.rows, tp.step, tp.seed = len(order)*t.m.entries[i].per, uint64(t.m.iterations), t.m.seed
+	}
+	t.updates.prepare()
+	for i := range p.phases {
+		ph := &p.phases[i]
+		t.pool.Run(ph.tasks, nil, ph.alone, ph.run)
+	}
+	t.updates.run()
+	t.m.iterations++
+	loss := t.head.loss(t.samples) + t.updates.penalty()
+	if notFinite(loss) {
+		return loss, fmt.Errorf("dense: %w: %v", train.ErrNotFinite, loss)
+	}
+	return loss, nil
+}
+
+// gather brings samples first … last-1 of the batch into the input matrix.
+func (t *trainer) gather(b block, _ *scratch) {
+	for s := b.first; s < b.last; s++ {
+		t.data.gather(t.input, s, int(t.order[s]), t.m.inputPer)
+		t.head.penalties[s] = 0
+	}
+}
+
+// gather copies sample i into place s of a matrix.
+func (b *bound) gather(m matrix, s, i, per int) {
+	n := m.columns * per
+	for k := range per {
+		at := m.data[(s*per+k)*kernel.Width:]
+		if b.bytes == nil {
+			kernel.Gather(at, m.stride, b.floats[i*n+k*m.columns:][:m.columns])
+			continue
+		}
+		kernel.GatherBytes(at, m.stride, b.bytes[i*n+k*m.columns:][:m.columns])
+		if b.scale != 1 {
+			for p := range m.panels() {
+				line := at[p*m.stride:][:kernel.Width]
+				kernel.Scale(line, line, b.scale, 0)
+			}
+		}
+	}
+}

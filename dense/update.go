@@ -1,0 +1,260 @@
+package dense
+
+import (
+	"math"
+
+	"github.com/cambium-go/cambium/dense/internal/kernel"
+	"github.com/cambium-go/cambium/train"
+)
+
+// updater computes the gradients of the weights and applies the optimizer, block by block: a gradient is used while it is in
+// the first-level cache and never stored, unless a norm over all of it is needed first.
+type updater struct {
+	t          *trainer
+	tasks      []updateTask
+	bounds     []int32 // which tasks are whose, see pool.Run
+	gradient   func(task, worker int)
+	apply      func(task, worker int)
+	alone      bool
+	learning   []*parameter
+	norms      bool
+	rule       kernel.Rule
+	general    bool // no kernel for this optimizer: train.Optimizer.Update
+	constants  [8]float32
+	current    train.Coefficients
+	regularize bool
+	factor     []float32 // of each learning parameter, from its norm
+}
+
+// updateTask is blocks first … last-1 down one panel of a parameter.
+type updateTask struct {
+	entry       int
+	parameter   *parameter
+	index       int // among the learning parameters
+	panel       int
+	first, last int
+	bias        *parameter // to be done along with block 0
+	biasIndex   int
+}
+
+func newUpdater(t *trainer) updater {
+	o := t.m.optimizer
+	u := updater{t: t, learning: t.m.trainable(), norms: o.ClipNorm > 0 || o.GlobalClipNorm > 0}
+	u.factor = make([]float32, len(u.learning))
+	u.rule, u.general = ruleOf(o)
+	u.list()
+	u.gradient = func(task, worker int) { u.t.updates.run1(&u.t.updates.tasks[task], t.scratch[worker]) }
+	u.apply = func(task, worker int) { u.t.updates.apply1(&u.t.updates.tasks[task], t.scratch[worker]) }
+	return u
+}
+
+// ruleOf returns the kernel of an optimizer; general where there is none.
+func ruleOf(o train.Optimizer) (rule kernel.Rule, general bool) {
+	switch o.Name {
+	case train.SGDName:
+		switch {
+		case o.Momentum == 0:
+			return kernel.SGD, false
+		case o.Nesterov:
+			return kernel.Nesterov, false
+		}
+		return kernel.Momentum, false
+	case train.RMSpropName:
+		return kernel.RMSprop, o.Momentum > 0 || o.Centered
+	case train.AdagradName:
+		return kernel.Adagrad, false
+	case train.AdamName, train.AdamWName:
+		return kernel.Adam, o.AMSGrad
+	}
+	return 0, true
+}
+
+// list makes the tasks. Each thread has its share of every parameter, the panels that it also computes forward.
+func (u *updater) list() {
+	index := map[*parameter]int{}
+	for i, p := range u.learning {
+		index[p] = i
+	}
+	threads := u.t.pool.Threads()
+	shares := make([][]updateTask, threads)
+	blocks := 0
+	for i, e := range u.t.m.entries {
+		for _, p := range append([]*parameter{e.kernel}, e.learnedParameters...) {
+			if p == nil || !p.trainable {
+				continue
+			}
+			var tasks []updateTask
+			down := p.blocksDown()
+			per := max(1, min(8, p.blocks()/(8*threads))) // blocks a task
+			for panel := range p.panels() {
+				for first := 0; first < down; first += per {
+					task := updateTask{entry: i, parameter: p, index: index[p], panel: panel, first: first, last: min(down, first+per)}
+					if p == e.kernel && first == 0 && e.bias != nil && e.bias.trainable {
+						task.bias, task.biasIndex = e.bias, index[e.bias]
+					}
+					tasks = append(tasks, task)
+				}
+			}
+			blocks += p.blocks()
+			for w := range threads {
+				shares[w] = append(shares[w], tasks[w*len(tasks)/threads:(w+1)*len(tasks)/threads]...)
+			}
+		}
+	}
+	u.bounds = []int32{0}
+	for _, s := range shares {
+		u.tasks = append(u.tasks, s...)
+		u.bounds = append(u.bounds, int32(len(u.tasks)))
+	}
+	u.alone = blocks*kernel.Width*kernel.Width*16 < aloneCost
+}
+
+// prepare computes the coefficients of the step.
+func (u *updater) prepare() {
+	m := u.t.m
+	o := m.optimizer
+	u.current = o.Coefficients(m.iterations, o.RateAt(m.iterations, m.rate))
+	c := u.current
+	switch u.rule {
+	case kernel.SGD:
+		u.constants = [8]float32{c.LearningRate}
+	case kernel.Momentum, kernel.Nesterov:
+		u.constants = [8]float32{c.LearningRate, float32(o.Momentum)}
+	case kernel.RMSprop:
+		u.constants = [8]float32{c.LearningRate, float32(o.Rho), float32(1 - o.Rho), float32(o.Epsilon)}
+	case kernel.Adagrad:
+		u.constants = [8]float32{c.LearningRate, float32(o.Epsilon)}
+	case kernel.Adam:
+		u.constants = [8]float32{c.Alpha, float32(1 - o.Beta1), float32(1 - o.Beta2), float32(o.Epsilon), 1 - c.Decay}
+	}
+}
+
+// run computes gradients and updates; with norms in two phases.
+func (u *updater) run() {
+	u.t.pool.Run(len(u.tasks), u.bounds, u.alone, u.gradient)
+	if u.norms {
+		u.norm()
+		u.t.pool.Run(len(u.tasks), u.bounds, u.alone, u.apply)
+	}
+}
+
+// run1 runs one task of the first phase.
+func (u *updater) run1(task *updateTask, s *scratch) {
+	tp, node := &u.t.tapes[task.entry], u.t.m.entries[task.entry].node
+	for down := task.first; down < task.last; down++ {
+		first, end := task.parameter.extent(task.panel, down)
+		g := s.tile[:end-first]
+		if d, ok := node.(*denseNode); ok {
+			d.kernelGradient(tp, task.panel, down, g)
+		} else {
+			node.(vectorLearner).vectorGradient(tp, task.parameter, task.panel, g)
+		}
+		u.finish(task.parameter, task.panel, down, g, s)
+	}
+	if task.bias != nil {
+		g := s.tile[:kernel.Width]
+		node.(*denseNode).biasGradient(tp, task.panel, g)
+		u.finish(task.bias, task.panel, 0, g, s)
+	}
+}
+
+// finish adds the regularizers' gradient to that of a block and uses it, or keeps it where a norm is needed.
+func (u *updater) finish(p *parameter, panel, down int, g []float32, s *scratch) {
+	if !p.regularizer.zero() {
+		p.regularize(panel, down, g)
+	}
+	if !u.norms {
+		u.update(p, panel, down, g, s)
+		return
+	}
+	first, end := p.extent(panel, down)
+	copy(p.gradient[first:end], g)
+	var sums [kernel.Width]float32
+	kernel.ColumnDot(g, g, len(g)/kernel.Width, sums[:])
+	p.squares[panel*p.blocksDown()+down] = sum64(sums[:])
+}
+
+// norm turns the blocks' squares into each parameter's factor.
+func (u *updater) norm() {
+	o, total := u.t.m.optimizer, 0.0
+	for i, p := range u.learning {
+		sum := 0.0
+		for _, v := range p.squares {
+			sum += v
+		}
+		total += sum
+		u.factor[i] = clipFactor(sum, o.ClipNorm)
+	}
+	if o.GlobalClipNorm > 0 {
+		for i := range u.factor {
+			u.factor[i] = clipFactor(total, o.GlobalClipNorm)
+		}
+	}
+}
+
+func clipFactor(squares, limit float64) float32 {
+	if norm := math.Sqrt(squares); limit > 0 && !(norm <= limit) {
+		return float32(limit / norm)
+	}
+	return 1
+}
+
+// apply1 runs one task of the second phase.
+func (u *updater) apply1(task *updateTask, s *scratch) {
+	for down := task.first; down < task.last; down++ {
+		u.scaled(task.parameter, task.index, task.panel, down, s)
+	}
+	if task.bias != nil {
+		u.scaled(task.bias, task.biasIndex, task.panel, 0, s)
+	}
+}
+
+func (u *updater) scaled(p *parameter, index, panel, down int, s *scratch) {
+	first, end := p.extent(panel, down)
+	g := p.gradient[first:end]
+	if f := u.factor[index]; f != 1 {
+		kernel.Scale(g, g, f, 0)
+	}
+	u.update(p, panel, down, g, s)
+}
+
+// update applies the optimizer to a block.
+func (u *updater) update(p *parameter, panel, down int, g []float32, s *scratch) {
+	o := u.t.m.optimizer
+	first, end := p.extent(panel, down)
+	w := p.value[first:end]
+	if o.ClipValue > 0 {
+		kernel.Clip(g, float32(o.ClipValue))
+	}
+	switch {
+	case u.general:
+		slots := s.slots[:len(p.slots)]
+		for i := range slots {
+			slots[i] = p.slots[i][first:end]
+		}
+		o.Update(u.current, w, g, slots)
+	case u.rule == kernel.Adam:
+		kernel.Update(u.rule, w, g, p.slots[0][first:end], p.slots[1][first:end], &u.constants)
+	default:
+		if u.current.Decay != 0 {
+			kernel.Scale(w, w, 1-u.current.Decay, 0)
+		}
+		slot := w // SGD has none
+		if len(p.slots) > 0 {
+			slot = p.slots[0][first:end]
+		}
+		kernel.Update(u.rule, w, g, slot, slot, &u.constants)
+	}
+	p.transpose(panel, down)
+}
+
+// penalty returns the regularization penalties of the weights that the step began with.
+func (u *updater) penalty() float64 {
+	sum := 0.0
+	for _, p := range u.learning {
+		if !p.regularizer.zero() {
+			sum += p.penaltySum()
+		}
+	}
+	return sum
+}
