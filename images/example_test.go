@@ -1,0 +1,83 @@
+package images_test
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+
+	"github.com/cambium-go/cambium/images"
+	"github.com/cambium-go/cambium/tensor"
+)
+
+const testdata = "../scripts/testdata/images/"
+
+func ExampleReadFile() {
+	x, err := images.ReadFile(testdata+"photo.png", images.Options{Height: 224, Width: 224, Preprocess: images.TF})
+	fmt.Println(x, err)
+	// Output: float32 [224,224,3] <nil>
+}
+
+func ExampleLoad() {
+	paths, err := images.Expand(testdata + "photo*.jpg")
+	if err != nil {
+		fmt.Println(err)
+	}
+	options := images.Options{Height: 96, Width: 96, Preprocess: images.Unit, BatchSize: 3}
+	for batch, err := range images.Load(context.Background(), paths, options) {
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		fmt.Println(batch.Start, batch.Images)
+	}
+	// Output:
+	// 0 float32 [3,96,96,3]
+	// 3 float32 [1,96,96,3]
+}
+
+func ExampleExpand() {
+	paths, err := images.Expand(testdata+"photo.png", testdata+"gray*")
+	for _, p := range paths {
+		fmt.Println(filepath.Base(p))
+	}
+	fmt.Println(err)
+	// Output:
+	// photo.png
+	// gray.bmp
+	// gray.jpg
+	// gray.png
+	// gray16.png
+	// gray_alpha.png
+	// <nil>
+}
+
+func ExampleParsePreprocess() {
+	p, err := images.ParsePreprocess("tf")
+	fmt.Println(p, err)
+	_, err = images.ParsePreprocess("pytorch")
+	fmt.Println(err)
+	// Output:
+	// tf <nil>
+	// images: wrong options: preprocess "pytorch"; none, unit, tf, torch, caffe, mnist are possible
+}
+
+func ExamplePreprocess_Apply() {
+	x, err := images.TF.Apply(tensor.Must(tensor.Of([]uint8{0, 255, 127}, 1, 1, 3)))
+	v, _ := tensor.Data[float32](x)
+	fmt.Println(v, err)
+	// Output: [-1 1 -0.0039215684] <nil>
+}
+
+func ExampleResize() {
+	img := tensor.Must(tensor.Of([]uint8{0, 100}, 1, 2, 1))
+	x, err := images.Resize(img, 1, 4, images.Bilinear)
+	v, _ := tensor.Data[float32](x)
+	fmt.Println(v, err)
+	// Output: [0 25 75 100] <nil>
+}
+
+func ExampleCrop() {
+	img := tensor.Must(tensor.New(tensor.Uint8, 480, 640, 3))
+	fmt.Println(images.Crop(img, 128, 208, 224, 224))
+	// Output: uint8 [224,224,3] <nil>
+}
