@@ -1,0 +1,167 @@
+// Command finetune trains a model on labelled data and reports how good it is.
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"github.com/cambium-go/cambium/finetune"
+	"github.com/cambium-go/cambium/internal/cli"
+	"github.com/cambium-go/cambium/train"
+)
+
+func main() { os.Exit(cli.Main(newRoot(), os.Args[1:], os.Stdout, os.Stderr)) }
+
+func newRoot() *cobra.Command {
+	f := &flags{Options: finetune.Default()}
+	c := &cobra.Command{
+		Use:   "finetune --data DATA --out DIR",
+		Short: "Train a model on labelled data",
+		Long: `finetune trains a model on labelled data, and writes the model and a report of how good it is.
+
+DATA is a folder with one sub-folder of images per class, a folder of IDX files (train-images-idx3-ubyte[.gz] …), a .csv file
+whose last column (or --target) is the label, or mnist or fashion-mnist, which are fetched once.
+
+DIR gets labels.txt, history.csv, curves.png, confusion.png, tensorboard/, checkpoint/ and report.json. An interrupted run
+goes on from checkpoint/ with --resume, and ends with the same weights as an uninterrupted one.`,
+		Example: `  finetune --data mnist --out my_model
+  finetune --data fashion-mnist --out fashion --hidden 512,512 --dropout 0.2 --epochs 20
+  finetune --data houses.csv --target price --out prices --hidden 64 --epochs 200 --patience 20
+  finetune --data photos/ --out my_photos --tune 16`,
+		Version: cli.Version(),
+		Args:    cli.Args(0, 0, "no arguments besides its flags"),
+		RunE:    func(c *cobra.Command, _ []string) error { return f.run(c) },
+	}
+	f.add(c)
+	return c
+}
+
+// flags are the command line's settings.
+type flags struct {
+	finetune.Options
+	json, compare                       bool
+	device, preprocess, augment, unfree string
+}
+
+func (f *flags) add(c *cobra.Command) {
+	s := c.Flags()
+	s.StringVar(&f.Base, "base", f.Base, "the model whose features are used, or none: train a network on the data itself")
+	s.StringVar(&f.Data, "data", "", "what to train on")
+	s.StringVar(&f.Out, "out", "", "directory for the results")
+	s.StringVar(&f.Target, "target", "", "the label's column of a .csv file (default: the last)")
+	s.IntVar(&f.Epochs, "epochs", f.Epochs, "how often the training data are gone through")
+	s.IntVar(&f.Batch, "batch", f.Batch, "samples a step")
+	s.Float64Var(&f.LearningRate, "learning-rate", 0, "size of a step (default: the optimizer's, 0.001 or 0.01)")
+	s.StringVar(&f.Optimizer, "optimizer", f.Optimizer, "sgd, momentum, rmsprop, adam or adamw")
+	s.StringVar(&f.Loss, "loss", "", "what is minimized (default: cross-entropy for classes, mean_squared_error for numbers)")
+	s.IntSliceVar(&f.Hidden, "hidden", f.Hidden, "units of the hidden layers, as 128,64; 0 for none")
+	s.StringVar(&f.Activation, "activation", f.Activation, "of the hidden layers")
+	s.Float64Var(&f.Dropout, "dropout", 0, "share of hidden outputs dropped while training")
+	s.Float64Var(&f.L1, "l1", 0, "L1 penalty on the kernels")
+	s.Float64Var(&f.L2, "l2", 0, "L2 penalty on the kernels")
+	s.Float64Var(&f.LabelSmoothing, "label-smoothing", 0, "share of a label spread over all classes")
+	s.Float64Var(&f.ValidationSplit, "validation-split", f.ValidationSplit, "share of the training data held out for validation")
+	s.IntVar(&f.Patience, "patience", f.Patience, "epochs without a better validation loss before stopping; 0: never")
+	s.StringVar(&f.ClassWeights, "class-weights", "", "balanced: every class counts the same")
+	s.Uint64Var(&f.Seed, "seed", f.Seed, "of everything random")
+	s.StringVar(&f.preprocess, "preprocess", "", "how images become numbers (with a base)")
+	s.IntVar(&f.ImageSize, "image-size", 0, "side in pixels that images are resized to (default 28)")
+	s.StringVar(&f.augment, "augment", "", "random changes of the images (with a base)")
+	s.StringVar(&f.unfree, "unfreeze", "none", "layers of the base to train too: none, all, a number from the end, or a name")
+	s.StringVar(&f.Engine, "engine", f.Engine, "auto, tensorflow or native")
+	s.IntVar(&f.Threads, "threads", 0, "threads to compute with (0: choose)")
+	s.StringVar(&f.device, "device", "auto", "auto, cpu, gpu or gpu:N")
+	s.BoolVar(&f.Resume, "resume", false, "go on from DIR/checkpoint")
+	s.BoolVar(&f.compare, "compare", false, "train on both engines and compare")
+	s.IntVar(&f.Tune, "tune", 0, "try so many settings of the hyperparameters that are not given")
+	s.BoolVar(&f.json, "json", false, "print the report as one JSON document")
+}
+
+func (f *flags) run(c *cobra.Command) error {
+	if err := f.complete(c); err != nil {
+		return err
+	}
+	f.Log = c.ErrOrStderr()
+	if terminal(f.Log) {
+		f.OnProgress, f.OnEpoch = train.Bar(f.Log)
+	}
+	report, err := finetune.Run(c.Context(), f.Options)
+	switch {
+	case err != nil && c.Context().Err() != nil:
+		if _, statErr := os.Stat(f.Out); statErr == nil {
+			fmt.Fprintf(f.Log, "every complete epoch is in %s/checkpoint; --resume goes on from there\n", strings.TrimSuffix(f.Out, "/"))
+		}
+		return err
+	case errors.Is(err, finetune.ErrOption):
+		return cli.WithCode(cli.Usage, err)
+	case err != nil:
+		return err
+	case f.json:
+		return json.NewEncoder(c.OutOrStdout()).Encode(report)
+	}
+	return summary(c.OutOrStdout(), report, f.Out)
+}
+
+// complete checks what only the command line can know.
+func (f *flags) complete(c *cobra.Command) error {
+	changed := func(name string) bool { return c.Flags().Changed(name) }
+	if !changed("data") || !changed("out") {
+		return cli.UsageError("--data and --out are needed; see '%s --help'", c.CommandPath())
+	}
+	if f.Base == "none" {
+		for _, name := range []string{"preprocess", "augment", "unfreeze", "compare"} {
+			if changed(name) {
+				return cli.UsageError("--%s needs a --base", name)
+			}
+		}
+	}
+	if len(f.Hidden) == 1 && f.Hidden[0] == 0 {
+		f.Hidden = nil
+	}
+	for _, name := range []string{"batch", "learning-rate", "optimizer", "hidden", "activation", "dropout", "l2"} {
+		if changed(name) {
+			f.Given = append(f.Given, strings.ReplaceAll(name, "-", "_"))
+		}
+	}
+	return nil
+}
+
+// terminal reports whether a person watches.
+func terminal(w io.Writer) bool {
+	file, ok := w.(*os.File)
+	if !ok {
+		return false
+	}
+	info, err := file.Stat()
+	return err == nil && info.Mode()&os.ModeCharDevice != 0
+}
+
+// summary prints what a person wants to know first.
+func summary(w io.Writer, r *finetune.Report, out string) error {
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	row := func(what, value string) { fmt.Fprintf(t, "%s\t%s\n", what, value) }
+	row("data", fmt.Sprintf("%d to train on, %d to validate on, %d to test on", r.Data.Train, r.Data.Validation, r.Data.Test))
+	row("epochs", fmt.Sprintf("%d, the weights are those of epoch %d", len(r.History), r.BestEpoch))
+	for _, part := range []struct {
+		name string
+		m    *finetune.Measures
+	}{{"validation", r.Validation}, {"test", r.Test}} {
+		switch m := part.m; {
+		case m == nil:
+		case m.Confusion != nil:
+			row(part.name, fmt.Sprintf("accuracy %.4f, loss %.4f", m.Accuracy, m.Loss))
+		default:
+			row(part.name, fmt.Sprintf("R2 %.4f, mean absolute error %.4g, mean squared error %.4g", m.R2, m.MAE, m.MSE))
+		}
+	}
+	row("engine", fmt.Sprintf("%s, %.1f s of training, %.1f s in all", r.Engine, r.Seconds.Training, r.Seconds.Total))
+	row("results", out)
+	return t.Flush()
+}

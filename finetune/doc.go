@@ -1,0 +1,19 @@
+// Package finetune turns labelled data into a trained model with its report: what Keras's tutorials do in a notebook, as one
+// call.
+//
+//	report, err := finetune.Run(ctx, finetune.Options{Data: "mnist", Out: "my_model"})
+//	fmt.Println(report.Test.Accuracy)
+//
+// The steps, and what stands in Options.Out after them:
+//
+//	data        a folder of images a class, IDX files, a CSV table, "mnist" or "fashion-mnist"    labels.txt
+//	split       a seeded, stratified part of it is held out for validation
+//	train       a multi-layer perceptron, through train.Fit                                       checkpoint/ history.csv tensorboard/
+//	measure     on the validation data, and on the test data where there are any                  curves.png confusion.png
+//	report      everything above in one document                                                  report.json
+//
+// # Caveats
+//
+// The data are held in memory: images as bytes, tables as float32. A table's features must be numbers; they are scaled to
+// mean 0 and variance 1 with the training part's figures, and so is a regression's target while it is trained on.
+package finetune

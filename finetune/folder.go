@@ -1,0 +1,188 @@
+package finetune
+
+import (
+	"context"
+	"fmt"
+	"image"
+	"image/color"
+	_ "image/gif"  // formats that grey images are told from
+	_ "image/jpeg" // the same
+	_ "image/png"  // the same
+	"math"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/cambium-go/cambium/images"
+	"github.com/cambium-go/cambium/tensor"
+	"github.com/cambium-go/cambium/train"
+)
+
+const (
+	// defaultImageSize is the side that images are resized to without a base.
+	defaultImageSize = 28
+	// mostBroken is the share of files that may be unreadable, and leastBroken how many always may.
+	mostBroken, leastBroken = 0.1, 3
+	// mostImageBytes bounds the images that are held in memory.
+	mostImageBytes = 8 << 30
+)
+
+// loadFolder reads a folder with a sub-folder of images per class, or with train, validation (or val) and test folders of
+// that kind.
+func loadFolder(ctx context.Context, o *Options) (*data, error) {
+	root := o.Data
+	if isDir(filepath.Join(root, "train")) {
+		root = filepath.Join(root, "train")
+	}
+	classes, paths, of, err := images.Classes(root)
+	if err != nil {
+		return nil, wrap(ErrData, err)
+	}
+	r := &folderReader{o: o, classes: classes, side: o.ImageSize, mode: images.RGB}
+	if r.side == 0 {
+		r.side = defaultImageSize
+	}
+	if gray(paths[0]) {
+		r.mode = images.Gray
+	}
+	d := &data{classes: classes, input: input{shape: []int{r.side, r.side, r.mode.Channels()}, scale: 1.0 / 255}}
+	if d.training, err = r.read(ctx, paths, of); err != nil {
+		return nil, err
+	}
+	if root != o.Data {
+		if d.validation, err = r.extra(ctx, "validation", "val"); err != nil {
+			return nil, err
+		}
+		if d.test, err = r.extra(ctx, "test"); err != nil {
+			return nil, err
+		}
+	}
+	d.skipped = r.skipped
+	return d, nil
+}
+
+// folderReader reads folders of one data set.
+type folderReader struct {
+	o       *Options
+	classes []string
+	side    int
+	mode    images.Mode
+	skipped []string
+}
+
+// extra reads a further folder, the first of the names that is there; nil if none is.
+func (r *folderReader) extra(ctx context.Context, names ...string) (*train.Dataset, error) {
+	for _, name := range names {
+		dir := filepath.Join(r.o.Data, name)
+		if !isDir(dir) {
+			continue
+		}
+		classes, paths, of, err := images.Classes(dir)
+		if err != nil {
+			return nil, wrap(ErrData, err)
+		}
+		place := make([]int, len(classes))
+		for i, c := range classes {
+			if place[i] = slices.Index(r.classes, c); place[i] < 0 {
+				return nil, fmt.Errorf("%s: %w: class %q has no training images", dir, ErrData, c)
+			}
+		}
+		for i, c := range of {
+			of[i] = place[c]
+		}
+		return r.read(ctx, paths, of)
+	}
+	return nil, nil
+}
+
+// read decodes and resizes images on all cores. Unreadable ones are left out, up to a limit.
+func (r *folderReader) read(ctx context.Context, paths []string, of []int) (*train.Dataset, error) {
+	size := r.side * r.side * r.mode.Channels()
+	if len(paths) > mostImageBytes/size {
+		return nil, fmt.Errorf("%s: %w: %d images of %d bytes do not fit into memory; a smaller --image-size helps", r.o.Data, ErrData, len(paths), size)
+	}
+	pixels, broken := make([]uint8, len(paths)*size), make([]error, len(paths))
+	workers, ctx := errgroup.WithContext(ctx)
+	workers.SetLimit(runtime.GOMAXPROCS(0))
+	var mu sync.Mutex
+	count, limit := 0, max(leastBroken, int(mostBroken*float64(len(paths))))
+	for i, path := range paths {
+		workers.Go(func() error {
+			if err := context.Cause(ctx); err != nil {
+				return err
+			}
+			if broken[i] = r.one(pixels[i*size:(i+1)*size], path); broken[i] == nil {
+				return nil
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			if count++; count > limit {
+				return fmt.Errorf("%s: %w: more than %d of %d images cannot be read; the last: %w", r.o.Data, ErrData, limit, len(paths), broken[i])
+			}
+			return nil
+		})
+	}
+	if err := workers.Wait(); err != nil {
+		return nil, err
+	}
+	return r.dataset(pixels, size, of, broken, paths)
+}
+
+// dataset keeps the images that could be read.
+func (r *folderReader) dataset(pixels []uint8, size int, of []int, broken []error, paths []string) (*train.Dataset, error) {
+	n, labels := 0, make([]int32, 0, len(of))
+	for i := range broken {
+		if broken[i] != nil {
+			r.skipped = append(r.skipped, paths[i])
+			r.o.logf("skipped: %v", broken[i])
+			continue
+		}
+		copy(pixels[n*size:], pixels[i*size:(i+1)*size])
+		labels = append(labels, int32(of[i]))
+		n++
+	}
+	if n == 0 {
+		return nil, fmt.Errorf("%s: %w: no image could be read", r.o.Data, ErrData)
+	}
+	x, err := tensor.Of(pixels[:n*size], n, r.side, r.side, r.mode.Channels())
+	if err != nil {
+		return nil, err
+	}
+	return &train.Dataset{X: x, Scale: 1.0 / 255, Y: vector(labels)}, nil
+}
+
+// one reads an image into its bytes.
+func (r *folderReader) one(out []uint8, path string) error {
+	img, err := images.ReadFile(path, images.Options{Mode: r.mode, Height: r.side, Width: r.side})
+	if err != nil {
+		return err
+	}
+	values, err := tensor.Data[float32](img)
+	if err != nil {
+		return err
+	}
+	for i, v := range values {
+		out[i] = uint8(math.Round(float64(v)))
+	}
+	return nil
+}
+
+// gray reports whether an image file has no colours.
+func gray(path string) bool {
+	file, err := os.Open(path)
+	if err != nil {
+		return false
+	}
+	defer file.Close()
+	config, _, err := image.DecodeConfig(file)
+	return err == nil && (config.ColorModel == color.GrayModel || config.ColorModel == color.Gray16Model)
+}
+
+func isDir(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.IsDir()
+}

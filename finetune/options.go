@@ -1,0 +1,185 @@
+package finetune
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/cambium-go/cambium/train"
+)
+
+// Errors that callers branch on; errors of this package wrap them with what was wrong and where.
+var (
+	// ErrOption says that a setting is out of its range or does not fit another one.
+	ErrOption = errors.New("wrong setting")
+	// ErrData says that the data cannot be read or trained on.
+	ErrData = errors.New("wrong data")
+	// ErrUnsupported says that this build or this version cannot do what was asked.
+	ErrUnsupported = errors.New("not supported")
+)
+
+// Options say what to train on what. Zero values are the defaults that Default returns.
+type Options struct {
+	// Base is the model whose features are used, or "none" to train a multi-layer perceptron on the data itself.
+	Base string
+	// Data is a folder with one sub-folder of images per class, a folder of IDX files, a .csv file, "mnist" or
+	// "fashion-mnist".
+	Data string
+	// Out is the directory that everything is written to. It is made if it is not there.
+	Out string
+	// Target is the label's column of a CSV file; "" is the last one.
+	Target string
+
+	Hyperparameters
+	// ValidationSplit is the fraction of the training data held out, stratified by class. Data that bring a validation
+	// set of their own are not split. 0 holds nothing out.
+	ValidationSplit float64
+	// Patience ends training when the validation loss has not fallen for so many epochs, and puts the best epoch's weights
+	// back; 0 trains all epochs and keeps the last weights.
+	Patience int
+	// ClassWeights is "" or "balanced": every class counts the same in the loss.
+	ClassWeights string
+	// Seed settles the split, the first weights, the shuffling and the dropout.
+	Seed uint64
+	// ImageSize is the side in pixels that images are resized to; 0 means 28 for a folder of images.
+	ImageSize int
+
+	// Engine is "auto", "native" or "tensorflow".
+	Engine string
+	// Threads is the number of threads to compute with; 0 chooses.
+	Threads int
+	// Resume goes on from Out's checkpoint, if there is one.
+	Resume bool
+	// Tune tries so many settings of the hyperparameters that are not in Given, then trains with the best; 0 does not.
+	Tune int
+	// Given names the hyperparameters that Tune leaves as they are, by their JSON names.
+	Given []string
+
+	// Log gets a line for each thing that a person should know: skipped files, what is fetched, overfitting.
+	Log io.Writer
+	// OnProgress and OnEpoch follow the training, as train.Config's.
+	OnProgress func(train.Progress)
+	OnEpoch    func(train.Epoch) error
+}
+
+// Hyperparameters are what a person sets before training, as opposed to the weights, which training finds.
+type Hyperparameters struct {
+	Epochs         int     `json:"epochs"`
+	Batch          int     `json:"batch"`
+	LearningRate   float64 `json:"learning_rate"`
+	Optimizer      string  `json:"optimizer"`
+	Loss           string  `json:"loss"` // "" suits the data
+	Hidden         []int   `json:"hidden"`
+	Activation     string  `json:"activation"`
+	Dropout        float64 `json:"dropout"`
+	L1             float64 `json:"l1"`
+	L2             float64 `json:"l2"`
+	LabelSmoothing float64 `json:"label_smoothing"`
+}
+
+// Default returns the settings that Run starts from: 784-128-10 on MNIST with Adam, a tenth held out.
+func Default() Options {
+	return Options{
+		Base: "none", Engine: "auto", ValidationSplit: 0.1, Patience: 5, Seed: 1,
+		Hyperparameters: Hyperparameters{Epochs: 10, Batch: 128, LearningRate: 0.001, Optimizer: "adam", Hidden: []int{128}, Activation: "relu"},
+	}
+}
+
+// Validate returns an error that wraps ErrOption or ErrUnsupported, before anything is read.
+func (o *Options) Validate() error {
+	switch {
+	case o.Data == "":
+		return fmt.Errorf("%w: no data was given", ErrOption)
+	case o.Out == "":
+		return fmt.Errorf("%w: no directory for the results was given", ErrOption)
+	case o.Base != "none":
+		return fmt.Errorf("%w: base %s: only \"none\" can be trained on so far", ErrUnsupported, o.Base)
+	case !(o.ValidationSplit >= 0 && o.ValidationSplit < 1):
+		return fmt.Errorf("%w: validation split %v is not in [0, 1)", ErrOption, o.ValidationSplit)
+	case o.Patience < 0:
+		return fmt.Errorf("%w: patience %d is negative", ErrOption, o.Patience)
+	case o.ClassWeights != "" && o.ClassWeights != "balanced":
+		return fmt.Errorf("%w: class weights %q: only \"balanced\" is known", ErrOption, o.ClassWeights)
+	case o.ImageSize < 0 || o.ImageSize > 4096:
+		return fmt.Errorf("%w: image size %d is not between 1 and 4096", ErrOption, o.ImageSize)
+	case o.Tune < 0:
+		return fmt.Errorf("%w: %d trials", ErrOption, o.Tune)
+	case o.Tune > 0 && o.ValidationSplit == 0:
+		return fmt.Errorf("%w: trials are compared on validation data, and the validation split is 0", ErrOption)
+	case o.Threads < 0:
+		return fmt.Errorf("%w: %d threads", ErrOption, o.Threads)
+	}
+	if err := known("engine", o.Engine, "auto", "native", "tensorflow"); err != nil {
+		return err
+	}
+	return o.Hyperparameters.validate()
+}
+
+func (h *Hyperparameters) validate() error {
+	if h.Epochs < 1 || h.Batch < 1 {
+		return fmt.Errorf("%w: %d epochs with batch size %d: at least 1 of both", ErrOption, h.Epochs, h.Batch)
+	}
+	if _, err := h.optimizer(); err != nil {
+		return wrap(ErrOption, err)
+	}
+	if h.Loss != "" {
+		if _, err := train.ParseLoss(h.Loss); err != nil {
+			return wrap(ErrOption, err)
+		}
+	}
+	if !(h.LabelSmoothing >= 0 && h.LabelSmoothing <= 1) {
+		return fmt.Errorf("%w: label smoothing %v is not between 0 and 1", ErrOption, h.LabelSmoothing)
+	}
+	m := h.network(1, 1, "linear")
+	if err := m.Validate(); err != nil {
+		return wrap(ErrOption, err)
+	}
+	return nil
+}
+
+func (h *Hyperparameters) optimizer() (train.Optimizer, error) {
+	o, err := train.ParseOptimizer(h.Optimizer, h.LearningRate)
+	if err == nil && h.LearningRate < 0 {
+		err = fmt.Errorf("learning rate %v is negative", h.LearningRate)
+	}
+	return o, err
+}
+
+func (h *Hyperparameters) network(inputs, outputs int, output string) train.MLP {
+	return train.MLP{Inputs: inputs, Hidden: h.Hidden, Activation: h.Activation, Dropout: h.Dropout, L1: h.L1, L2: h.L2,
+		Outputs: outputs, OutputActivation: output}
+}
+
+func known(what, value string, choices ...string) error {
+	for _, c := range choices {
+		if value == c {
+			return nil
+		}
+	}
+	return fmt.Errorf("%w: unknown %s %q: the choices are %v", ErrOption, what, value, choices)
+}
+
+// wrapped is an error of another package that is also one of this package's kinds.
+type wrapped struct{ kind, err error }
+
+func wrap(kind, err error) error { return &wrapped{kind, err} }
+
+// Error returns the other package's message without its own prefix.
+func (w *wrapped) Error() string {
+	text := w.err.Error()
+	for _, kind := range []error{train.ErrOption, train.ErrData} {
+		text = strings.TrimPrefix(text, kind.Error()+": ")
+	}
+	return w.kind.Error() + ": " + text
+}
+
+// Unwrap returns both.
+func (w *wrapped) Unwrap() []error { return []error{w.kind, w.err} }
+
+// logf writes a line to Log.
+func (o *Options) logf(format string, args ...any) {
+	if o.Log != nil {
+		fmt.Fprintf(o.Log, format+"\n", args...)
+	}
+}

@@ -1,0 +1,160 @@
+package finetune
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"image"
+	"io"
+	"math"
+	"path/filepath"
+	"strings"
+
+	"github.com/cambium-go/cambium/internal/atomicfile"
+	"github.com/cambium-go/cambium/internal/plot"
+	"github.com/cambium-go/cambium/internal/tfevents"
+	"github.com/cambium-go/cambium/train"
+)
+
+// write fills Out: what a person looks at first, the report last, when everything else is there.
+func (s *session) write(model train.Trainable) error {
+	if s.data.classes != nil {
+		if err := s.file("labels.txt", func(w io.Writer) error {
+			_, err := io.WriteString(w, strings.Join(s.data.classes, "\n")+"\n")
+			return err
+		}); err != nil {
+			return err
+		}
+	}
+	if err := s.file("history.csv", s.report.History.WriteCSV); err != nil {
+		return err
+	}
+	if err := s.pictures(); err != nil {
+		return err
+	}
+	if err := s.export(model); err != nil {
+		return err
+	}
+	return s.file("report.json", func(w io.Writer) error {
+		e := json.NewEncoder(w)
+		e.SetIndent("", " ")
+		return e.Encode(s.report)
+	})
+}
+
+func (s *session) file(name string, write func(io.Writer) error) error {
+	return atomicfile.Write(s.path(name), write)
+}
+
+// pictures draws curves.png, confusion.png and trials.png, and gives the first two to TensorBoard.
+func (s *session) pictures() error {
+	panels := curves(s.report.History, s.report.BestEpoch, s.report.Overfitting)
+	if err := s.picture("curves", func(w io.Writer) (image.Point, error) { return plot.Write(w, panels...) }); err != nil {
+		return err
+	}
+	if len(s.report.Trials) > 0 {
+		if err := s.picture("trials", func(w io.Writer) (image.Point, error) { return plot.Write(w, trialPanel(s.report.Trials)) }); err != nil {
+			return err
+		}
+	}
+	measured := s.report.Test
+	if measured == nil {
+		measured = s.report.Validation
+	}
+	if measured == nil || measured.Confusion == nil {
+		return nil
+	}
+	return s.picture("confusion", func(w io.Writer) (image.Point, error) { return plot.Confusion(w, s.data.classes, measured.Confusion) })
+}
+
+func (s *session) picture(name string, draw func(io.Writer) (image.Point, error)) error {
+	var png bytes.Buffer
+	size, err := draw(&png)
+	if err != nil {
+		return fmt.Errorf("%s.png: %w", name, err)
+	}
+	if err := s.events.training.PNG(name, int64(len(s.report.History)), png.Bytes(), size.X, size.Y); err != nil {
+		return err
+	}
+	return s.file(name+".png", func(w io.Writer) error { _, err := w.Write(png.Bytes()); return err })
+}
+
+// curves are a panel for the loss and one for each metric.
+func curves(h train.History, best int, o train.Overfitting) []plot.Panel {
+	var panels []plot.Panel
+	for _, key := range h.Keys() {
+		if key == "learning_rate" || strings.HasPrefix(key, "val_") {
+			continue
+		}
+		p := plot.Panel{Title: key, X: "epoch", Y: key}
+		for _, line := range [][2]string{{"training", key}, {"validation", "val_" + key}} {
+			if epochs, y := h.Column(line[1]); len(epochs) > 0 {
+				p.Series = append(p.Series, plot.Series{Name: line[0], X: floats(epochs), Y: y})
+			}
+		}
+		switch {
+		case o.Detected:
+			p.Mark, p.MarkAt = fmt.Sprintf("overfits after epoch %d", o.Epoch), float64(o.Epoch)
+		case best < len(h):
+			p.Mark, p.MarkAt = fmt.Sprintf("best epoch: %d", best), float64(best)
+		}
+		panels = append(panels, p)
+	}
+	return panels
+}
+
+func floats(x []int) []float64 {
+	y := make([]float64, len(x))
+	for i, v := range x {
+		y[i] = float64(v)
+	}
+	return y
+}
+
+// events are TensorBoard's curves, in two runs as Keras's callback writes them.
+type events struct {
+	training, validation *tfevents.Writer
+}
+
+func openEvents(dir string, validated bool) (*events, error) {
+	var e events
+	var err error
+	if e.training, err = tfevents.Create(filepath.Join(dir, "train")); err != nil || !validated {
+		return &e, err
+	}
+	if e.validation, err = tfevents.Create(filepath.Join(dir, "validation")); err != nil {
+		return nil, errors.Join(err, e.training.Close())
+	}
+	return &e, nil
+}
+
+// epoch writes an epoch's figures, as epoch_loss and so on.
+func (e *events) epoch(figures train.Epoch) error {
+	for _, key := range (train.History{figures}).Keys() {
+		w, name := e.training, key
+		if rest, ok := strings.CutPrefix(key, "val_"); ok {
+			w, name = e.validation, rest
+		}
+		if v := figures.Logs[key]; !math.IsNaN(v) {
+			if err := w.Scalar("epoch_"+name, int64(figures.Epoch), v); err != nil {
+				return err
+			}
+		}
+	}
+	if e.validation != nil {
+		if err := e.validation.Flush(); err != nil {
+			return err
+		}
+	}
+	return e.training.Flush()
+}
+
+func (e *events) close() error {
+	if e.validation != nil {
+		if err := e.validation.Close(); err != nil {
+			return err
+		}
+	}
+	return e.training.Close()
+}
