@@ -79,11 +79,11 @@ corpus: libtensorflow ## the tests that read public models, in CAMBIUM_CORPUS an
 
 .PHONY: lint
 LINT_VERSION := 2.15.0
-LINT := $(CACHE)/golangci-lint-$(LINT_VERSION)/golangci-lint
+LINT_DIR     := $(CACHE)/golangci-lint-$(LINT_VERSION)
 lint: libtensorflow ## golangci-lint, in each build
-	@test -x '$(LINT)' || GOBIN="$$(dirname '$(LINT)')" $(GO) install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v$(LINT_VERSION)
-	$(TENSORFLOW) '$(LINT)' run && '$(LINT)' run --build-tags tfgo
-	CGO_ENABLED=0 '$(LINT)' run
+	@test -x '$(LINT_DIR)/golangci-lint' || GOBIN='$(LINT_DIR)' $(GO) install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v$(LINT_VERSION)
+	$(TENSORFLOW) '$(LINT_DIR)/golangci-lint' run && '$(LINT_DIR)/golangci-lint' run --build-tags tfgo
+	CGO_ENABLED=0 '$(LINT_DIR)/golangci-lint' run
 
 # Python with TensorFlow and Keras, only to compare with. PYTHON names another.
 ifndef PYTHON
