@@ -192,7 +192,8 @@ func (e *emitter) reluLayer(x Value, c Config) Value {
 	return y
 }
 
-// sparsemax is the projection onto the simplex of Martins and Astudillo (2016), along the last axis.
+// sparsemax is what Keras makes of the projection onto the simplex of Martins and Astudillo (2016), along the last axis: its
+// threshold sums the running sums, not the sorted logits (keras/src/backend/tensorflow/nn.py).
 func (e *emitter) sparsemax(x Value) Value {
 	k := x.last()
 	sorted := e.op("TopKV2", []Value{x, e.int(k)}, graph.Attrs{"T": x.DType, "sorted": true}, x.DType, x.Shape)
@@ -204,7 +205,7 @@ func (e *emitter) sparsemax(x Value) Value {
 	excess := e.div(e.shift(sum, -1), e.floats(ranks, x.DType, k))
 	support := e.compare("Greater", e.sub(sorted, excess), e.scalar(0, x.DType))
 	n := e.reduce("Sum", e.cast(support, x.DType), true, -1)
-	total := e.reduce("Sum", e.choose(support, sorted, e.scalar(0, x.DType)), true, -1)
+	total := e.reduce("Sum", e.choose(support, sum, e.scalar(0, x.DType)), true, -1)
 	tau := e.div(e.shift(total, -1), n)
 	return e.unary("Relu", e.sub(x, tau))
 }

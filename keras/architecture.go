@@ -301,6 +301,53 @@ func unique(name string, n int, taken func(string) bool) string {
 	return name + "_" + strconv.Itoa(n)
 }
 
+// skipFirstCalls renumbers the calls of nested models. tf.keras counts the call by which a nested model was made, which is
+// not among the calls in the file: the first of those is number 1.
+func (m *Model) skipFirstCalls() {
+	if m.age == keras3 {
+		return
+	}
+	largest := map[string]int{}
+	m.eachRef(func(r *tensorRef) { largest[r.layer] = max(largest[r.layer], r.node) })
+	m.eachRef(func(r *tensorRef) {
+		if l := m.byName[r.layer]; l != nil && l.Model != nil && largest[r.layer] == len(m.nodes[r.layer]) && r.node > 0 {
+			r.node--
+		}
+	})
+}
+
+// eachRef visits every reference to a tensor, which may be changed.
+func (m *Model) eachRef(visit func(*tensorRef)) {
+	var walk func(v any) any
+	walk = func(v any) any {
+		switch v := v.(type) {
+		case tensorRef:
+			visit(&v)
+			return v
+		case []any:
+			for i, x := range v {
+				v[i] = walk(x)
+			}
+		case map[string]any:
+			for k, x := range v {
+				v[k] = walk(x)
+			}
+		}
+		return v
+	}
+	for _, nodes := range m.nodes {
+		for _, n := range nodes {
+			walk(n.args)
+			walk(n.kwargs)
+		}
+	}
+	for _, ends := range [][]Endpoint{m.Inputs, m.Outputs} {
+		for i := range ends {
+			visit(&ends[i].at)
+		}
+	}
+}
+
 // merge reads the Merge layer by which a Sequential of Keras 1 starts: it holds one Sequential for each branch, whose
 // layers become layers of this model, as in the file's list of weights.
 func (r *reader) merge(m *Model, v any, path string) bool {
@@ -368,6 +415,7 @@ func (r *reader) functional(m *Model, layers []any, path string) {
 		}
 	}
 	m.Inputs, m.Outputs = endpoints(m.config["input_layers"]), endpoints(m.config["output_layers"])
+	m.skipFirstCalls()
 	for _, e := range slices.Concat(m.Inputs, m.Outputs) {
 		if m.byName[e.at.layer] == nil {
 			fail(ErrFormat, "model %s ends in a layer %q that it does not have", path, e.at.layer)

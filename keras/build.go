@@ -54,9 +54,10 @@ func Register(name string, call func(c *Call) ([]Value, error)) {
 }
 
 // classOf finds a layer's class. Keras has layers and operations of one name (Add); which one is meant, the module says, or,
-// in HDF5 files, which have none, the call: an operation takes its tensors one by one.
-func classOf(l *Layer, arguments int) (class, bool) {
-	operation := strings.Contains(l.rawModule, ".ops") || l.rawModule == "" && arguments > 1 && classes["keras.ops>"+l.Class].call != nil
+// in HDF5 files, which have none, the configuration: an operation cannot be trained.
+func classOf(l *Layer) (class, bool) {
+	_, trains := l.Config["trainable"]
+	operation := strings.Contains(l.rawModule, ".ops") || l.rawModule == "" && !trains && l.age == keras3 && classes["keras.ops>"+l.Class].call != nil
 	customMutex.RLock()
 	defer customMutex.RUnlock()
 	names := []string{l.Class, l.Class + ":" + l.Name}
@@ -88,6 +89,7 @@ type walk struct {
 	values bool
 	read   map[*Variable]graph.Ref
 	init   []graph.Ref
+	loops  []loop
 	path   []string // the layers being called, for messages
 }
 
@@ -186,7 +188,7 @@ func nodeName(s string) string {
 // builderOf finds the function of a layer's class; unknown classes fail when they are called.
 func builderOf(l *Layer) buildFunc {
 	return func(c *Call) []Value {
-		k, ok := classOf(l, len(c.Args))
+		k, ok := classOf(l)
 		if !ok {
 			unknownClass(l)
 		}
@@ -520,5 +522,5 @@ func (w *walk) finish(sig graph.Signature) (*graph.Graph, error) {
 		return nil, err
 	}
 	g.Init.Op = init
-	return g, nil
+	return g, w.link(g)
 }
