@@ -112,7 +112,8 @@ bench: build python ## timings, side by side with Python where that has the same
 	$(call each,scripts/bench_*.py)
 
 # Runs each Python script, even after one failed, and fails at the end then.
-each = @status=0; for script in $(1); do test -e "$$script" || continue; \
+# They may call `go test`.
+each = @$(TENSORFLOW) status=0; for script in $(1); do test -e "$$script" || continue; \
 	echo "$$script"; '$(PYTHON)' "$$script" || status=1; done; exit $$status
 
 .PHONY: fuzz
