@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -171,4 +172,14 @@ func TestRun(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestRunInterrupted(t *testing.T) {
+	t.Setenv("TENSORFLOW_ROOT", "")
+	t.Setenv("XDG_CACHE_HOME", t.TempDir())
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	var stdout, stderr bytes.Buffer
+	require.Equal(t, 1, run(ctx, []string{"install", "-variant", "cpu"}, &stdout, &stderr))
+	require.Contains(t, stderr.String(), "interrupted")
 }

@@ -89,6 +89,10 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	} else {
 		err = env(*variant, stdout)
 	}
+	if errors.Is(err, context.Canceled) {
+		fmt.Fprintf(stderr, "libtensorflow: %s: interrupted; nothing is half done, and what was downloaded whole is kept\n", command)
+		return 1
+	}
 	if err != nil {
 		fmt.Fprintf(stderr, "libtensorflow: %s: %v\n", command, err)
 		return 1
