@@ -31,10 +31,39 @@ func ForSignature(g *Graph, name string) (*Graph, error) {
 	if err := r.cutInputs(); err != nil {
 		return nil, err
 	}
-	if r, err = Simplify(r); err != nil {
+	nodes, err := index(r.Def)
+	if err != nil {
 		return nil, err
 	}
-	return r, nil
+	if !r.sharesState(nodes) {
+		r.Init.Op = ""
+	}
+	r.dropIdle(nodes)
+	return Simplify(r)
+}
+
+// sharesState reports whether the init op touches a variable, a table or other state that the outputs depend on.
+func (g *Graph) sharesState(nodes nodeIndex) bool {
+	defs := g.definitions()
+	state := func(roots []string) map[string]bool {
+		found := map[string]bool{}
+		for name := range nodes.upstream(roots) {
+			n := nodes[name]
+			if data, _ := splitInputs(n.Input); len(data) == 0 && !isPlaceholder(n.Op) && (defs.op(n.Op) == nil || defs.op(n.Op).IsStateful) {
+				found[sharedName(n)] = true
+			}
+		}
+		return found
+	}
+	needed := state([]string{g.Init.Op})
+	without := *g
+	without.Init = Init{}
+	for key := range state(without.running()) {
+		if needed[key] {
+			return true
+		}
+	}
+	return false
 }
 
 // cutInputs makes every input of the one signature a placeholder, where it is a tensor in the middle of the graph.

@@ -2,6 +2,7 @@ package graph
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/cambium-go/cambium/internal/tfproto"
 	"github.com/cambium-go/cambium/tensor"
@@ -39,7 +40,7 @@ func Freeze(g *Graph) (*Graph, []Kept, error) {
 	if err := f.rewrite(values); err != nil {
 		return nil, nil, err
 	}
-	f.dropIdle()
+	flat.dropIdle(f.nodes)
 	r, err := Prune(flat, flat.roots()...)
 	return r, kept, err
 }
@@ -152,33 +153,25 @@ func (f *freezer) rewrite(values map[string]holder) error {
 	return err
 }
 
-// dropIdle drops the checkpoint if what runs has no state that one would hold, and the init op if it does nothing.
-func (f *freezer) dropIdle() {
-	g := f.graph
-	running := f.nodes.upstream(g.running())
+// dropIdle drops the init op if it does nothing, and the checkpoint if what runs has no state that one would hold.
+func (g *Graph) dropIdle(nodes nodeIndex) {
+	defs, idle := g.definitions(), true
+	for name := range nodes.upstream([]string{g.Init.Op}) {
+		idle = idle && !defs.hasEffect(nodes[name])
+	}
+	if idle {
+		g.Init.Op = ""
+	}
 	def := &tfproto.GraphDef{Library: g.Def.Library}
-	for _, n := range g.Def.Node {
-		if running[n.Name] {
-			def.Node = append(def.Node, n)
-		}
+	for name := range nodes.upstream(g.running()) {
+		def.Node = append(def.Node, nodes[name])
 	}
 	all := def.Node
 	for _, fn := range usedFunctions(def).GetFunction() {
 		all = append(all, fn.NodeDef...)
 	}
-	restored := false
-	for _, n := range all {
-		restored = restored || isVariable(n.Op) || isMutableTable(n.Op)
-	}
-	if !restored {
+	if !slices.ContainsFunc(all, func(n *tfproto.NodeDef) bool { return isVariable(n.Op) || isMutableTable(n.Op) }) {
 		g.Checkpoint = nil
-	}
-	idle := true
-	for name := range f.nodes.upstream([]string{g.Init.Op}) {
-		idle = idle && !f.hasEffect(f.nodes[name])
-	}
-	if idle {
-		g.Init.Op = ""
 	}
 }
 
@@ -197,4 +190,8 @@ func typeAttr(d tensor.DType) *tfproto.AttrValue {
 
 func typesAttr(list []tfproto.DataType) *tfproto.AttrValue {
 	return &tfproto.AttrValue{Value: &tfproto.AttrValue_List{List: &tfproto.AttrValue_ListValue{Type: list}}}
+}
+
+func shapesAttr(list []*tfproto.TensorShapeProto) *tfproto.AttrValue {
+	return &tfproto.AttrValue{Value: &tfproto.AttrValue_List{List: &tfproto.AttrValue_ListValue{Shape: list}}}
 }

@@ -181,7 +181,7 @@ func (f *freezer) specialize(fn *tfproto.FunctionDef, loop bool, args []int, dty
 		Attr: fn.Signature.Attr, IsStateful: fn.Signature.IsStateful, ControlOutput: fn.Signature.ControlOutput,
 	}
 	c := &tfproto.FunctionDef{Signature: sig, Attr: maps.Clone(fn.Attr), ArgAttr: maps.Clone(fn.ArgAttr), ControlRet: fn.ControlRet, Ret: maps.Clone(fn.Ret)}
-	delete(c.Attr, "_input_shapes") // those of the handles
+	delete(c.Attr, "_input_shapes")                     // those of the handles
 	f.functions[sig.Name], f.special[key] = c, sig.Name // now, since a function may call itself in a branch
 	for k, i := range args {
 		sig.InputArg[i] = &tfproto.OpDef_ArgDef{Name: sig.InputArg[i].Name, Type: tfproto.DataType(dtypes[k])}

@@ -32,13 +32,9 @@ func Inline(g *Graph) (*Graph, error) {
 	for _, n := range g.Def.Node {
 		in.names[n.Name] = true
 	}
-	for _, s := range g.Signatures {
-		for _, p := range s.Inputs {
-			for _, t := range p.tensors() {
-				if node, output, err := ParseTensor(t); err == nil {
-					in.fed[tensorName(node, output)] = true
-				}
-			}
+	for _, t := range g.fedTensors() {
+		if node, output, err := ParseTensor(t); err == nil {
+			in.fed[tensorName(node, output)] = true
 		}
 	}
 	for _, n := range g.Def.Node {
@@ -60,7 +56,7 @@ type inliner struct {
 	names map[string]bool
 	out   []*tfproto.NodeDef
 	data  map[string][]string // the tensors that the outputs of an inlined call are
-	fed   map[string]bool     // tensors that a signature feeds: whoever reads one must go on reading it
+	fed   map[string]bool     // tensors that are fed: whoever reads one must go on reading it
 	stack []string            // the functions whose bodies are being expanded
 	size  int
 }

@@ -73,6 +73,20 @@ func (g *Graph) roots() []string {
 	return r
 }
 
+// fedTensors returns the tensors that a caller replaces: inputs of signatures, assets, the name of the checkpoint.
+func (g *Graph) fedTensors() []string {
+	r := sortedKeys(g.Init.Assets)
+	for _, s := range g.Signatures {
+		for _, p := range s.Inputs {
+			r = append(r, p.tensors()...)
+		}
+	}
+	if g.Checkpoint != nil {
+		r = append(r, g.Checkpoint.FilenameTensor)
+	}
+	return r
+}
+
 func allOf(list []string, is func(string) bool) bool {
 	return !slices.ContainsFunc(list, func(s string) bool { return !is(s) })
 }

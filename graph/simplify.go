@@ -17,12 +17,8 @@ func Simplify(g *Graph) (*Graph, error) {
 		return nil, err
 	}
 	s.waits = s.nodes.waits(s.definitions)
-	for _, sig := range g.Signatures {
-		for _, p := range sig.Inputs {
-			for _, t := range p.tensors() {
-				s.fed[inputNode(t)] = true
-			}
-		}
+	for _, t := range g.fedTensors() {
+		s.fed[inputNode(t)] = true
 	}
 	r := *g
 	r.Def = &tfproto.GraphDef{Versions: g.Def.Versions, Library: g.Def.Library}

@@ -16,11 +16,11 @@ import (
 //
 // In the index block a value is the handle of a data block and a key is not smaller than that block's keys.
 const (
-	tableMagic    = 0xdb4775248b80fb57
-	footerSize    = 48
-	trailerSize   = 5 // compression and checksum behind a block
-	blockSize     = 256 << 10
-	restartEvery  = 16
+	tableMagic   = 0xdb4775248b80fb57
+	footerSize   = 48
+	trailerSize  = 5 // compression and checksum behind a block
+	blockSize    = 256 << 10
+	restartEvery = 16
 
 	noCompression     = 0
 	snappyCompression = 1
