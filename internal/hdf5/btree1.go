@@ -21,25 +21,28 @@ type btree1 struct {
 	// next is, per level, the right sibling of the last node: the address
 	// that the next node of that level must have.
 	next map[byte]uint64
+	// more: a node may have had more entries than it says.
+	more bool
 }
 
 // walkBTree1 calls visit for each child of the lowest level with the keys to
-// its left and right.
-func (f *File) walkBTree1(root uint64, nodeType byte, keySize int, visit func(left, right []byte, child uint64) error) error {
-	t := &btree1{f, nodeType, uint64(keySize), visit, map[uint64]bool{}, map[byte]uint64{}}
+// its left and right. There are no checksums; more says that a node's number
+// of entries may be damaged.
+func (f *File) walkBTree1(root uint64, nodeType byte, keySize int, visit func(left, right []byte, child uint64) error) (more bool, err error) {
+	t := &btree1{f: f, nodeType: nodeType, keySize: uint64(keySize), visit: visit, seen: map[uint64]bool{}, next: map[byte]uint64{}}
 	head, err := f.read(root, 24)
 	if err != nil {
-		return err
+		return false, err
 	}
 	if err := t.walk(root, head[5]); err != nil {
-		return err
+		return false, err
 	}
 	for level, right := range t.next {
 		if right != undefined {
-			return formatErrorf("B-tree at address %d: the node at %d of level %d is not reached", root, right, level)
+			return false, formatErrorf("B-tree at address %d: the node at %d of level %d is not reached", root, right, level)
 		}
 	}
-	return nil
+	return t.more, nil
 }
 
 func (t *btree1) walk(addr uint64, level byte) error {
@@ -64,6 +67,7 @@ func (t *btree1) walk(addr uint64, level byte) error {
 	if err != nil {
 		return err
 	}
+	t.more = t.more || t.hasMore(addr+24+n*step+t.keySize, level)
 	for ; n > 0; n-- {
 		child := le.Uint64(buf[t.keySize:])
 		if level > 0 {
@@ -77,4 +81,23 @@ func (t *btree1) walk(addr uint64, level byte) error {
 		buf = buf[step:]
 	}
 	return nil
+}
+
+// hasMore reports whether what follows a node's last key looks like another
+// child. That is unused space, usually 0, but older libraries left there
+// what happened to be in memory.
+func (t *btree1) hasMore(end uint64, level byte) bool {
+	next, err := t.f.read(end, 8)
+	if err != nil {
+		return false // the node was full, and at the end of the file
+	}
+	child := le.Uint64(next)
+	head, err := t.f.read(child, 8)
+	if err != nil || t.seen[child] {
+		return false
+	}
+	if level == 0 {
+		return t.nodeType == btreeGroup && string(head[:4]) == "SNOD"
+	}
+	return string(head[:4]) == "TREE" && head[4] == t.nodeType && head[5] == level-1
 }

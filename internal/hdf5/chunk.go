@@ -179,7 +179,7 @@ func (c *chunkCollector) addAt(at []uint64, ch chunk) error {
 func (c *chunkCollector) fromBTree1() error {
 	rank := len(c.grid.shape)
 	at := make([]uint64, rank)
-	return c.ds.f.walkBTree1(c.ds.layout.addr, btreeChunks, 16+8*rank, func(left, _ []byte, addr uint64) error {
+	_, err := c.ds.f.walkBTree1(c.ds.layout.addr, btreeChunks, 16+8*rank, func(left, _ []byte, addr uint64) error {
 		d := &decoder{buf: left, what: "chunk B-tree key"}
 		ch := chunk{addr: addr, size: uint64(d.u32()), filterMask: d.u32()}
 		for i := range at {
@@ -191,6 +191,7 @@ func (c *chunkCollector) fromBTree1() error {
 		}
 		return c.addAt(at, ch)
 	})
+	return err
 }
 
 // fromBTree2: a record is

@@ -17,7 +17,7 @@ func (g *Group) readSymbolTable(data []byte) error {
 		return err
 	}
 	const keySize = 8 // offset of a name in the heap
-	return g.f.walkBTree1(tree, btreeGroup, keySize, func(left, right []byte, node uint64) error {
+	more, err := g.f.walkBTree1(tree, btreeGroup, keySize, func(left, right []byte, node uint64) error {
 		first, err := heap.str(le.Uint64(left))
 		if err != nil {
 			return err
@@ -28,6 +28,23 @@ func (g *Group) readSymbolTable(data []byte) error {
 		}
 		return g.readSymbolNode(node, heap, first, last)
 	})
+	if err == nil && more && heap.used > g.namesSize() {
+		err = formatErrorf("symbol table: names in the heap at address %d have no links", heapAddr)
+	}
+	return err
+}
+
+// namesSize is the space that the group's links take in its heap.
+func (g *Group) namesSize() uint64 {
+	padded := func(s string) uint64 { return uint64(len(s)/8+1) * 8 }
+	n := padded("") // the heap starts with an empty name
+	for _, l := range g.links {
+		n += padded(l.Name)
+		if l.Kind == SoftLink {
+			n += padded(l.Target)
+		}
+	}
+	return n
 }
 
 // readSymbolNode reads one leaf, whose names are greater than first, that of
@@ -81,29 +98,52 @@ func (g *Group) readSymbolNode(addr uint64, heap localHeap, first, last string) 
 }
 
 // A localHeap holds the names of one group's links.
-type localHeap []byte
+type localHeap struct {
+	data []byte
+	used uint64 // bytes of data that are not free
+}
 
 // readLocalHeap reads
 //
 //	HEAP | version 0 | 0 (3) | size (8) | free list (8) | address of data (8)
+//
+// where free space is a list of blocks that start with the offset of the next
+// one (8), or 1, and their size (8).
 func (f *File) readLocalHeap(addr uint64) (localHeap, error) {
+	const endOfList = 1
 	buf, err := f.read(addr, 32)
 	if err != nil {
-		return nil, err
+		return localHeap{}, err
 	}
 	if string(buf[:4]) != "HEAP" || buf[4] != 0 {
-		return nil, formatErrorf("no local heap at address %d", addr)
+		return localHeap{}, formatErrorf("no local heap at address %d", addr)
 	}
-	return f.read(le.Uint64(buf[24:]), le.Uint64(buf[8:]))
+	h := localHeap{used: le.Uint64(buf[8:])}
+	if h.data, err = f.read(le.Uint64(buf[24:]), h.used); err != nil {
+		return localHeap{}, err
+	}
+	size := h.used
+	for free := le.Uint64(buf[16:]); free != endOfList; {
+		if free > size || size-free < 16 {
+			return localHeap{}, formatErrorf("local heap at address %d: free block at offset %d of %d", addr, free, size)
+		}
+		block := le.Uint64(h.data[free+8:])
+		if block < 16 || block > h.used {
+			return localHeap{}, formatErrorf("local heap at address %d: free block of %d bytes", addr, block)
+		}
+		h.used -= block
+		free = le.Uint64(h.data[free:])
+	}
+	return h, nil
 }
 
 // str is the NUL-terminated string at an offset.
 func (h localHeap) str(offset uint64) (string, error) {
-	if offset < uint64(len(h)) {
-		rest := h[offset:]
+	if offset < uint64(len(h.data)) {
+		rest := h.data[offset:]
 		if end := bytes.IndexByte(rest, 0); end >= 0 {
 			return string(rest[:end]), nil
 		}
 	}
-	return "", formatErrorf("local heap of %d bytes has no name at offset %d", len(h), offset)
+	return "", formatErrorf("local heap of %d bytes has no name at offset %d", len(h.data), offset)
 }

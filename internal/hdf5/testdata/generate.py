@@ -30,6 +30,8 @@ def bfloat16_type():
 
 def low_level(f, name, tid, data, shape, plist=None):
     space = h5s.create_simple(shape) if shape else h5s.create(h5s.SCALAR)
+    plist = plist or h5p.create(h5p.DATASET_CREATE)
+    plist.set_obj_track_times(False)  # the same bytes every time
     d = h5d.create(f.id, name.encode(), tid, space, plist)
     d.write(h5s.ALL, h5s.ALL, data, tid)
 
@@ -192,6 +194,24 @@ def links(f):
     f.attrs.create("of named type", np.float32(4), dtype=f["named type"])
 
 
+def edited(f):
+    """Groups that h5py has removed from and renamed in."""
+    for i in range(40):
+        f.create_dataset("g/layer_%d" % i, data=np.float32([i]))
+        f.attrs["a%d" % i] = i
+    for i in range(0, 40, 3):
+        del f["g/layer_%d" % i]
+        del f.attrs["a%d" % i]
+    for i in range(1, 40, 6):
+        f.move("g/layer_%d" % i, "g/%d" % i)
+    for i in range(1, 40, 12):
+        f.move("g/%d" % i, "g/renamed to something longer %d" % i)
+    for i in range(10):
+        f.create_group("emptied/x%d" % i)
+    for name in list(f["emptied"]):
+        del f["emptied/" + name]
+
+
 def unsupported(f):
     f["values"] = np.float32([1])
     f["soft"] = h5py.SoftLink("/values")
@@ -273,6 +293,7 @@ def main():
     files = {
         "types": types, "attributes": attributes, "chunks": chunks, "many_links": many_links,
         "many_attributes": many_attributes, "many_chunks": many_chunks, "links": links,
+        "edited": edited,
     }
     manifest = {}
     for name, write in files.items():
