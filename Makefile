@@ -15,7 +15,6 @@ TAGS      ?=
 CACHE  := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/cambium
 VENV   := $(CACHE)/python
 MODULE := github.com/cambium-go/cambium
-MNIST  := scripts/testdata/mnist
 
 # Commands after this see the C library: it sets CGO_CFLAGS and CGO_LDFLAGS.
 TENSORFLOW = flags="$$($(GO) run ./scripts/libtensorflow env)" && eval "$$flags" &&
@@ -27,7 +26,7 @@ WITH_GRAFT = $(LIST) | grep ' github.com/wamuir/graft/' | cut -d' ' -f1
 
 .PHONY: run
 run: build ## read twenty handwritten digits with a model that Keras trained
-	./bin/infer run $(MNIST)/mlp/saved_model $(MNIST)/digits --preprocess mnist --labels $(MNIST)/classes.txt
+	@$(TENSORFLOW) $(GO) run -tags '$(TAGS)' ./scripts/demo
 
 .PHONY: build
 build: libtensorflow ## build bin/infer and bin/finetune

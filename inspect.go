@@ -1,9 +1,8 @@
 package cambium
 
 import (
-	"fmt"
-
 	"github.com/cambium-go/cambium/graph"
+	"github.com/cambium-go/cambium/keras"
 	"github.com/cambium-go/cambium/savedmodel"
 	"github.com/cambium-go/cambium/tensor"
 )
@@ -70,8 +69,29 @@ func Inspect(path string) (*Info, error) {
 		}
 		return &Info{Format: format, MetaGraphs: []MetaGraphInfo{{Tags: []string{}, Signatures: signatureInfos(g.Signatures)}}, Parameters: g.Parameters()}, nil
 	default:
-		return nil, fmt.Errorf("%s: %w", path, ErrFormat)
+		return inspectKeras(path, format)
 	}
+}
+
+func inspectKeras(path string, format Format) (*Info, error) {
+	m, err := keras.Load(path)
+	if err != nil {
+		return nil, err
+	}
+	info := &Info{Format: format, Producer: Producer{Keras: m.Version}, Parameters: int64(m.Parameters())}
+	for _, l := range m.Layers {
+		row := LayerInfo{Name: l.Name, Class: l.Class, Parameters: int64(l.Parameters())}
+		if len(l.OutputShapes) > 0 {
+			row.OutputShape = l.OutputShapes[0]
+		}
+		info.Layers = append(info.Layers, row)
+	}
+	g, err := m.Graph()
+	if err != nil {
+		return nil, err
+	}
+	info.MetaGraphs = []MetaGraphInfo{{Tags: []string{}, Signatures: signatureInfos(g.Signatures)}}
+	return info, nil
 }
 
 func inspectSavedModel(path string) (*Info, error) {
@@ -103,6 +123,9 @@ func portInfos(ports []graph.Port) []PortInfo {
 	infos := make([]PortInfo, len(ports))
 	for i, p := range ports {
 		infos[i] = PortInfo{Name: p.Name, DType: p.DType.String(), Shape: p.Shape, Tensor: p.Tensor, Components: p.Components}
+		if p.Shapeless { // as TensorFlow reports it
+			infos[i].Shape = tensor.Shape{}
+		}
 	}
 	return infos
 }

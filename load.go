@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/cambium-go/cambium/graph"
+	"github.com/cambium-go/cambium/keras"
 	"github.com/cambium-go/cambium/savedmodel"
 	"github.com/cambium-go/cambium/tfbridge"
 )
@@ -23,6 +24,9 @@ const (
 // ErrUnsupported says that an engine cannot run a model; the message names the op, the layer or what to install.
 var ErrUnsupported = errors.New("unsupported")
 
+// ErrUnsafe says that a model reaches outside of itself, to files, the network or the host's code; the message says where.
+var ErrUnsafe = errors.New("unsafe model")
+
 // Options say how a model is loaded. The zero value, and nil, are what most programs want.
 type Options struct {
 	// Engine runs the model; "" means Auto.
@@ -33,6 +37,9 @@ type Options struct {
 	Signature string
 	// Threads is how many threads one operation may use; 0 lets the engine choose.
 	Threads int
+	// RefuseUnsafe makes Load fail with ErrUnsafe where loading the model or calling a signature would run an op that
+	// reaches outside of it; see [graph.Scan].
+	RefuseUnsafe bool
 	// TensorFlow holds what only the TensorFlow engine knows: device, memory, time limit, log level, ConfigProto.
 	TensorFlow tfbridge.Options
 }
@@ -49,7 +56,21 @@ func Load(path string, opts *Options) (Model, error) {
 	if err != nil {
 		return nil, err
 	}
+	if opts.RefuseUnsafe {
+		if err := checkSafe(path, g); err != nil {
+			return nil, err
+		}
+	}
 	return newModel(path, g, opts)
+}
+
+func checkSafe(path string, g *graph.Graph) error {
+	for _, f := range graph.Scan(g) {
+		if f.Severity == graph.High && f.ReachableFrom != "" {
+			return fmt.Errorf("%s: %w: op %s (%s) %s, reachable from %s", path, ErrUnsafe, f.Op, f.Where, f.Why, f.ReachableFrom)
+		}
+	}
+	return nil
 }
 
 func newModel(path string, g *graph.Graph, opts *Options) (Model, error) {
@@ -92,7 +113,11 @@ func ReadGraph(path string, tags ...string) (*graph.Graph, error) {
 	case GraphDef:
 		return graph.ReadFrozen(path)
 	default:
-		return nil, fmt.Errorf("%s: %w: reading Keras files is not built in; export a SavedModel with model.export", path, ErrUnsupported)
+		m, err := keras.Load(path)
+		if err != nil {
+			return nil, err
+		}
+		return m.Graph()
 	}
 }
 

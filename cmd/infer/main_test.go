@@ -1,0 +1,107 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/cambium-go/cambium/internal/cli"
+	"github.com/cambium-go/cambium/tfbridge"
+)
+
+const (
+	models = "../../scripts/testdata/models/"
+	digits = "../../scripts/testdata/mnist/"
+)
+
+// infer runs a command line and returns its exit code and what it printed.
+func infer(args ...string) (code int, stdout, stderr string) {
+	var out, errs bytes.Buffer
+	code = cli.Main(newRoot(), args, &out, &errs)
+	return code, out.String(), errs.String()
+}
+
+// inferJSON runs a command line that must succeed and decodes the one JSON document it prints.
+func inferJSON(t *testing.T, into any, args ...string) {
+	t.Helper()
+	code, out, errs := infer(args...)
+	require.Equal(t, cli.Done, code, errs)
+	require.Empty(t, errs)
+	d := json.NewDecoder(strings.NewReader(out))
+	require.NoError(t, d.Decode(into), out)
+	require.False(t, d.More(), "more than one document: %s", out)
+}
+
+func needTensorFlow(t *testing.T) {
+	t.Helper()
+	if !tfbridge.Available {
+		t.Skip("this build has no TensorFlow (CGO_ENABLED=0)")
+	}
+}
+
+func write(t *testing.T, name, content string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), name)
+	require.NoError(t, os.WriteFile(path, []byte(content), 0o600))
+	return path
+}
+
+func TestHelpShowsAnExampleForEachCommand(t *testing.T) {
+	for _, c := range newRoot().Commands() {
+		t.Run(c.Name(), func(t *testing.T) {
+			code, out, _ := infer(c.Name(), "--help")
+			require.Equal(t, cli.Done, code)
+			require.Contains(t, out, "Examples:\n  infer "+c.Name())
+		})
+	}
+}
+
+func TestVersionNamesModuleTensorFlowAndEngines(t *testing.T) {
+	code, out, _ := infer("--version")
+	require.Equal(t, cli.Done, code)
+	require.Contains(t, out, "engines: ")
+	require.Contains(t, out, "native")
+	if tfbridge.Available {
+		require.Regexp(t, `TensorFlow \d+\.\d+\.\d+`, out)
+	}
+}
+
+// TestErrors checks the exit code and that the message is one line that names what is wrong.
+func TestErrors(t *testing.T) {
+	empty, text := write(t, "empty.pb", ""), write(t, "notes.pb", "no model at all, just text\x00\xff")
+	for _, test := range []struct {
+		name string
+		args []string
+		code int
+		says []string
+	}{
+		{"unknown command", []string{"frobnicate"}, cli.Usage, []string{"frobnicate"}},
+		{"unknown flag", []string{"show", "x", "--frob"}, cli.Usage, []string{"--frob", "--help"}},
+		{"no model", []string{"run"}, cli.Usage, []string{"MODEL"}},
+		{"two models", []string{"show", "a", "b"}, cli.Usage, []string{"one MODEL"}},
+		{"engine", []string{"run", "x", "--engine", "warp"}, cli.Usage, []string{"warp", "native"}},
+		{"negative batch", []string{"run", "x", "--batch", "-1"}, cli.Usage, []string{"--batch"}},
+		{"images and inputs", []string{"run", "x", "a.png", "--input", "b.npy"}, cli.Usage, []string{"--input"}},
+		{"kind of output", []string{"run", "x", "--output", "y.exe"}, cli.Usage, []string{".exe", ".npz"}},
+		{"bench batch", []string{"bench", "x", "--batch", "1,zero"}, cli.Usage, []string{"zero"}},
+		{"missing", []string{"show", "no/such/model"}, cli.Failed, []string{"no/such/model"}},
+		{"empty file", []string{"show", empty}, cli.Failed, []string{empty}},
+		{"not a model", []string{"show", text}, cli.Failed, []string{text}},
+		{"directory without a model", []string{"show", digits}, cli.Failed, []string{"saved_model.pb"}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			code, out, errs := infer(test.args...)
+			require.Equal(t, test.code, code, errs)
+			require.Empty(t, out)
+			require.Regexp(t, `^infer: [^\n]+\n$`, errs)
+			for _, s := range test.says {
+				require.Contains(t, errs, s)
+			}
+		})
+	}
+}

@@ -1,0 +1,89 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/cambium-go/cambium"
+	"github.com/cambium-go/cambium/graph"
+	"github.com/cambium-go/cambium/internal/cli"
+	"github.com/cambium-go/cambium/tfbridge"
+	"github.com/spf13/cobra"
+)
+
+// modelOptions are the flags of every subcommand that runs a model.
+type modelOptions struct {
+	engine    string
+	threads   int
+	device    string
+	tags      string
+	signature string
+	verbose   bool
+	trust     bool
+}
+
+func (o *modelOptions) addFlags(c *cobra.Command) {
+	f := c.Flags()
+	f.StringVar(&o.engine, "engine", "auto", "what runs the model: `auto|tensorflow|native`")
+	f.IntVar(&o.threads, "threads", 0, "threads for one operation; 0 chooses")
+	f.StringVar(&o.device, "device", "auto", "`auto|cpu|gpu|gpu:N`")
+	f.StringVar(&o.tags, "tags", "", "meta graph of a SavedModel, by its `TAG,TAG`")
+	f.StringVar(&o.signature, "signature", "", "signature to call, by its `NAME`; default: the only one, else serving_default")
+	f.BoolVar(&o.trust, "trust", false, "run a model even if it reaches files, the network or host code; see 'infer scan'")
+	f.BoolVar(&o.verbose, "verbose", false, "show TensorFlow's own log lines")
+}
+
+func (o *modelOptions) check() error {
+	switch cambium.Engine(o.engine) {
+	case cambium.Auto, cambium.TensorFlow, cambium.Native:
+	default:
+		return cli.UsageError("--engine %s: the engines are auto, tensorflow and native", o.engine)
+	}
+	if o.threads < 0 {
+		return cli.UsageError("--threads %d: needs a positive number, or 0 to choose", o.threads)
+	}
+	return nil
+}
+
+// load loads a model as the flags say.
+func (o *modelOptions) load(path string) (cambium.Model, error) {
+	opts := &cambium.Options{
+		Engine:       cambium.Engine(o.engine),
+		Signature:    o.signature,
+		Threads:      o.threads,
+		RefuseUnsafe: !o.trust,
+		TensorFlow:   tfbridge.Options{Device: o.device, SoftPlacement: true},
+	}
+	if o.tags != "" {
+		opts.Tags = strings.Split(o.tags, ",")
+	}
+	if o.verbose {
+		opts.TensorFlow.LogLevel = tfbridge.LogInfo
+	}
+	m, err := cambium.Load(path, opts)
+	if errors.Is(err, cambium.ErrUnsafe) {
+		return nil, fmt.Errorf("%w; if you know where it is from, run it with --trust", err)
+	}
+	return m, err
+}
+
+// chosen returns the signature that the model will be called by.
+func (o *modelOptions) chosen(m cambium.Model) (graph.Signature, error) {
+	signatures := m.Signatures()
+	want := o.signature
+	switch {
+	case want == "" && len(signatures) == 1:
+		return signatures[0], nil
+	case want == "":
+		want = graph.DefaultSignature
+	}
+	names := make([]string, len(signatures))
+	for i, s := range signatures {
+		if s.Name == want {
+			return s, nil
+		}
+		names[i] = s.Name
+	}
+	return graph.Signature{}, fmt.Errorf("%w: %s; the model has: %s", graph.ErrNoSignature, want, strings.Join(names, ", "))
+}

@@ -1,0 +1,77 @@
+package source
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/cambium-go/cambium/graph"
+	"github.com/cambium-go/cambium/images"
+	"github.com/cambium-go/cambium/tensor"
+)
+
+func TestParseArg(t *testing.T) {
+	for arg, want := range map[string]Arg{
+		"x=f.npy":        {Name: "x", Spec: "f.npy"},
+		"f.npy":          {Spec: "f.npy"},
+		"json:[1]":       {Spec: "json:[1]"},
+		"x=json:{\"=\"}": {Name: "x", Spec: `json:{"="}`},
+		"dir/a=b.npy":    {Spec: "dir/a=b.npy"},
+		"json:\"a=b\"":   {Spec: `json:"a=b"`},
+		"x=":             {Name: "x"},
+	} {
+		require.Equal(t, want, ParseArg(arg), arg)
+	}
+}
+
+func TestTextFitsVectorsAndMatrices(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "words.txt")
+	require.NoError(t, os.WriteFile(path, []byte("one\r\ntwo\n\nfour"), 0o600))
+	got, err := Read(path, graph.Port{DType: tensor.String, Shape: tensor.Shape{-1}})
+	require.NoError(t, err)
+	require.True(t, got.Equal(tensor.Must(tensor.Of([]string{"one", "two", "", "four"}))), "%v", got)
+	got, err = Read(path, graph.Port{DType: tensor.String, Shape: tensor.Shape{-1, 1}})
+	require.NoError(t, err)
+	require.Equal(t, tensor.Shape{4, 1}, got.Shape())
+	_, err = Read(path, graph.Port{Name: "x", DType: tensor.Float32, Shape: tensor.Shape{-1}})
+	require.ErrorIs(t, err, tensor.ErrDType)
+}
+
+func TestOneColumnFitsAVector(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "ids.csv")
+	require.NoError(t, os.WriteFile(path, []byte("3\n4\n"), 0o600))
+	got, err := Read(path, graph.Port{DType: tensor.Int32, Shape: tensor.Shape{-1}})
+	require.NoError(t, err)
+	require.True(t, got.Equal(tensor.Must(tensor.Of([]int32{3, 4}))), "%v", got)
+}
+
+func TestFormOf(t *testing.T) {
+	for _, test := range []struct {
+		dtype tensor.DType
+		shape tensor.Shape
+		ok    bool
+		form  imageForm
+	}{
+		{tensor.Float32, tensor.Shape{-1, 784}, true, imageForm{mode: images.Gray, height: 28, width: 28, digit: true}},
+		{tensor.Float32, tensor.Shape{-1, 28, 28, 1}, true, imageForm{mode: images.Gray, height: 28, width: 28, digit: true}},
+		{tensor.Float32, tensor.Shape{-1, 28, 28}, true, imageForm{mode: images.Gray, height: 28, width: 28, digit: true}},
+		{tensor.Uint8, tensor.Shape{-1, 96, 64, 3}, true, imageForm{mode: images.RGB, height: 96, width: 64}},
+		{tensor.Float32, tensor.Shape{-1, -1, -1, 3}, true, imageForm{mode: images.RGB}},
+		{tensor.Float32, tensor.Shape{-1, 12288}, true, imageForm{mode: images.RGB, height: 64, width: 64}},
+		{tensor.String, tensor.Shape{-1}, true, imageForm{encoded: true}},
+		{tensor.Float32, tensor.Shape{-1, 7}, false, imageForm{}},
+		{tensor.Float32, tensor.Shape{-1, 5, 5, 7}, false, imageForm{}},
+		{tensor.Float32, nil, false, imageForm{}},
+		{tensor.Bool, tensor.Shape{-1, 784}, false, imageForm{}},
+	} {
+		port := graph.Port{DType: test.dtype, Shape: test.shape}
+		got, ok := formOf(port)
+		require.Equal(t, test.ok, ok, "%v %v", test.dtype, test.shape)
+		if ok {
+			test.form.port = port
+			require.Equal(t, test.form, got)
+		}
+	}
+}
