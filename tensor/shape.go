@@ -17,6 +17,7 @@ type Shape []int
 // Elements returns the product of the dimensions, 1 for a scalar. It is an error if a dimension is negative or the product
 // overflows.
 func (s Shape) Elements() (int, error) {
+	// The messages take s.String(): what goes into an interface would move every caller's shape to the heap.
 	if len(s) > MaxRank {
 		return 0, fmt.Errorf("%w: rank %d, at most %d is possible", ErrShape, len(s), MaxRank)
 	}
@@ -24,11 +25,11 @@ func (s Shape) Elements() (int, error) {
 	for _, d := range s {
 		switch {
 		case d < 0:
-			return 0, fmt.Errorf("%w: %v has a negative dimension", ErrShape, s)
+			return 0, fmt.Errorf("%w: %v has a negative dimension", ErrShape, s.String())
 		case d == 0:
 			zero = true
 		case n > math.MaxInt/d:
-			return 0, fmt.Errorf("%w: %v has more elements than an int can count", ErrShape, s)
+			return 0, fmt.Errorf("%w: %v has more elements than an int can count", ErrShape, s.String())
 		default:
 			n *= d
 		}

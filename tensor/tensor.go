@@ -65,13 +65,27 @@ func New(d DType, shape ...int) (*Tensor, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := &Tensor{dtype: d, shape: Shape(shape).known()}
+	t := withShape(shape)
+	t.dtype = d
 	if d == String {
 		t.strings = make([]string, n)
 	} else {
 		t.data = alignedBytes(n * d.Size())
 	}
 	return t, nil
+}
+
+// withShape returns a tensor and its own copy of the shape, in one piece of memory where the rank is as small as it mostly is.
+func withShape(shape Shape) *Tensor {
+	if len(shape) > 4 {
+		return &Tensor{shape: shape.known()}
+	}
+	var t struct {
+		Tensor
+		dims [4]int
+	}
+	t.shape = append(t.dims[:0:4], shape...)
+	return &t.Tensor
 }
 
 // FromBytes returns a tensor over data, which holds the elements in the machine's byte order; data is copied only where
@@ -247,7 +261,7 @@ func sized(d DType, shape Shape) (int, error) {
 		return 0, err
 	}
 	if n > math.MaxInt/max(d.Size(), 16) {
-		return 0, fmt.Errorf("%w: %v of %v has more bytes than an int can count", ErrShape, shape, d)
+		return 0, fmt.Errorf("%w: %v of %v has more bytes than an int can count", ErrShape, shape.String(), d)
 	}
 	return n, nil
 }

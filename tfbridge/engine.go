@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"slices"
 	"sync"
 	"time"
 
@@ -21,13 +22,18 @@ var errDeadline = context.DeadlineExceeded
 type engine struct {
 	sigs    []graph.Signature
 	chosen  *graph.Signature // nil where there is none to choose
-	timeout time.Duration
+	opts    Options
 	gate    *gate
 	session *session
+	rewrite *graph.Graph // what signatures are rewritten from; nil where they are not
+	gpu     bool
 
 	mu    sync.Mutex
-	plans map[string]*plan // by signature
+	plans map[planKey]*plan
 }
+
+// planKey is a signature, or the tensors that are fed and fetched by their names, joined by a zero byte.
+type planKey struct{ signature, feeds, fetches string }
 
 func newEngine(ctx context.Context, g *graph.Graph, opts Options) (*engine, error) {
 	if err := ctx.Err(); err != nil {
@@ -63,15 +69,19 @@ func openEngine(g *graph.Graph, opts Options) (*engine, error) {
 	if err != nil {
 		return nil, err
 	}
-	e := &engine{timeout: opts.Timeout, gate: newGate(cmp.Or(opts.MaxConcurrent, runtime.GOMAXPROCS(0))), plans: map[string]*plan{}}
+	e := &engine{opts: opts, gate: newGate(cmp.Or(opts.MaxConcurrent, runtime.GOMAXPROCS(0))), plans: map[planKey]*plan{}}
 	if g != nil {
 		e.sigs = g.Signatures
 		if e.chosen, err = g.Signature(opts.Signature); err != nil && opts.Signature != "" {
 			return nil, err
 		}
 	}
+	config.InterOpParallelismThreads = 0
 	if e.session, err = load(g, &opts, config); err != nil {
 		return nil, err
+	}
+	if err := e.prepare(g); err != nil {
+		return nil, errors.Join(err, e.close())
 	}
 	if e.chosen == nil {
 		return e, nil
@@ -80,6 +90,19 @@ func openEngine(g *graph.Graph, opts Options) (*engine, error) {
 		return nil, errors.Join(err, e.close())
 	}
 	return e, nil
+}
+
+// prepare decides whether signatures are rewritten: not where a GPU does the work, which hides what rewriting saves.
+func (e *engine) prepare(g *graph.Graph) error {
+	devices, err := e.session.devices()
+	if err != nil {
+		return err
+	}
+	e.gpu = slices.ContainsFunc(devices, func(d Device) bool { return d.Type == "GPU" })
+	if !e.opts.NoRewrite && !e.gpu {
+		e.rewrite = g
+	}
+	return nil
 }
 
 func (e *engine) signatures() []graph.Signature { return e.sigs }
@@ -105,11 +128,17 @@ func (e *engine) plan(name string) (*plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	return e.cached("signature\x00"+sig.Name, func() (*plan, error) { return e.session.signaturePlan(sig) })
+	return e.cached(planKey{signature: sig.Name}, func() (*plan, error) {
+		p, err := e.session.signaturePlan(sig)
+		if err == nil && e.rewrite != nil {
+			p.fast, _ = newFast(e.rewrite, sig, e.session, &e.opts) // else it runs as it was loaded
+		}
+		return p, err
+	})
 }
 
 // cached returns the plan with the given key, which it makes the first time. Plans live as long as the engine.
-func (e *engine) cached(key string, make func() (*plan, error)) (*plan, error) {
+func (e *engine) cached(key planKey, make func() (*plan, error)) (*plan, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.session == nil {
@@ -141,6 +170,9 @@ func (e *engine) runNamed(ctx context.Context, p *plan, inputs map[string]*tenso
 	c, err := e.gate.enter(ctx)
 	if err != nil {
 		return nil, err
+	}
+	if p.fast != nil {
+		p = p.fast.pick(rows(p.inputs, inputs))
 	}
 	c.grow(len(p.inputs), len(p.outputs))
 	for i := range p.inputs {
@@ -179,6 +211,9 @@ func (e *engine) predict(ctx context.Context, x *tensor.Tensor) (*tensor.Tensor,
 	if err != nil {
 		return nil, err
 	}
+	if p.fast != nil {
+		p = p.fast.pick(leading(x))
+	}
 	c.grow(1, 1)
 	if err := c.setInput(0, x); err != nil {
 		e.gate.leave(c)
@@ -199,7 +234,7 @@ func (e *engine) run(ctx context.Context, c *call, p *plan) error {
 		e.gate.leave(c)
 		return err
 	}
-	c.setOptions(limit, p.onCaller)
+	c.setOptions(limit, !e.gpu)
 	if ctx.Done() == nil {
 		if err = c.run(p); err != nil {
 			e.gate.leave(c)
@@ -246,14 +281,14 @@ func (e *engine) finish(c *call, p *plan) {
 func (e *engine) limit(ctx context.Context) (time.Duration, error) {
 	deadline, ok := ctx.Deadline()
 	if !ok {
-		return e.timeout, nil
+		return e.opts.Timeout, nil
 	}
 	left := time.Until(deadline)
 	switch {
 	case left <= 0:
 		return 0, context.DeadlineExceeded
-	case e.timeout > 0 && e.timeout < left:
-		return e.timeout, nil
+	case e.opts.Timeout > 0 && e.opts.Timeout < left:
+		return e.opts.Timeout, nil
 	default:
 		return left, nil
 	}
@@ -266,10 +301,14 @@ func (e *engine) close() error {
 	if e.session == nil {
 		return nil
 	}
+	var errs []error
 	for _, p := range e.plans {
+		if p.fast != nil {
+			errs = append(errs, p.fast.close())
+		}
 		p.free()
 	}
-	s := e.session
-	e.session, e.plans = nil, nil
-	return s.close()
+	errs = append(errs, e.session.close())
+	e.session, e.plans, e.rewrite = nil, nil, nil
+	return errors.Join(errs...)
 }

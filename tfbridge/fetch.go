@@ -15,7 +15,7 @@ import (
 
 func (e *engine) fetch(ctx context.Context, feeds map[string]*tensor.Tensor, fetches []string) (map[string]*tensor.Tensor, error) {
 	names := slices.Sorted(maps.Keys(feeds))
-	key := strings.Join(names, "\x00") + "\x00fetch\x00" + strings.Join(fetches, "\x00")
+	key := planKey{feeds: strings.Join(names, "\x00"), fetches: strings.Join(fetches, "\x00")}
 	p, err := e.cached(key, func() (*plan, error) { return e.fetchPlan(names, fetches) })
 	if err != nil {
 		return nil, err

@@ -37,18 +37,19 @@ func load(g *graph.Graph, opts *Options, config *tfproto.ConfigProto) (*session,
 	if err != nil {
 		return nil, err
 	}
-	o := &binding.SessionOptions{}
-	if o.Config, err = proto.Marshal(config); err != nil {
+	s, err := loadModel(g, config)
+	if s == nil && err == nil {
+		if s, err = importGraph(withSetters(g), config, d); err == nil {
+			err = s.initialize(g)
+		}
+	}
+	if s == nil {
 		return nil, err
 	}
-	s, err := loadModel(g, o)
-	if s == nil && err == nil {
-		s, err = importGraph(g, o, d)
+	if err == nil {
+		err = s.checkDevice(d)
 	}
 	if err != nil {
-		return nil, err
-	}
-	if err := s.checkDevice(d); err != nil {
 		return nil, errors.Join(err, s.close())
 	}
 	return s, nil
@@ -65,7 +66,7 @@ func checkGraph(g *graph.Graph) error {
 	if err := checkOps(g.Def); err != nil {
 		return err
 	}
-	if c := g.Checkpoint; c != nil && c.RestoreOp != "" && g.Variables == nil {
+	if c := g.Checkpoint; mustRestore(g) {
 		if _, err := os.Stat(c.Prefix + ".index"); errors.Is(err, fs.ErrNotExist) {
 			return fmt.Errorf("%w: %s.index does not exist; copy the variables directory together with the model", ErrCheckpoint, c.Prefix)
 		} else if err != nil {
@@ -88,7 +89,7 @@ func checkOps(def *tfproto.GraphDef) error {
 				continue
 			}
 			known[n.GetOp()] = true
-			if !hasOp(n.GetOp()) {
+			if kindOf(n.GetOp()) == unknownOp {
 				unknown = append(unknown, n.GetOp())
 			}
 		}
@@ -104,17 +105,30 @@ func checkOps(def *tfproto.GraphDef) error {
 	return fmt.Errorf("%w: TensorFlow %s has no op %s; the model needs a newer TensorFlow or a library of custom ops", graph.ErrUnsupported, Version(), strings.Join(unknown, ", "))
 }
 
-func hasOp(name string) bool {
-	n := C.CString(name)
+// opKind tells ops that keep state from those that do not.
+type opKind int
+
+const (
+	unknownOp  opKind = -1
+	pureOp     opKind = 0
+	statefulOp opKind = 1
+)
+
+func kindOf(op string) opKind {
+	n := C.CString(op)
 	defer C.free(unsafe.Pointer(n))
-	return C.cambium_has_op(n) != 0
+	return opKind(C.cambium_op_kind(n))
 }
 
 // loadModel loads a SavedModel through the binding, where the binding has a loader of its own (tfgo); else it returns nil.
-func loadModel(g *graph.Graph, o *binding.SessionOptions) (*session, error) {
+func loadModel(g *graph.Graph, config *tfproto.ConfigProto) (*session, error) {
 	info, err := os.Stat(g.Source.Path)
-	if g.Variables != nil || g.Source.Path == "" || err != nil || !info.IsDir() {
+	if g.Variables != nil && g.Checkpoint == nil || g.Source.Path == "" || err != nil || !info.IsDir() {
 		return nil, nil
+	}
+	o, err := sessionOptions(config)
+	if err != nil {
+		return nil, err
 	}
 	m, bg, bs, err := binding.LoadModel(g.Source.Path, g.Source.Tags, o)
 	if err != nil {
@@ -126,48 +140,38 @@ func loadModel(g *graph.Graph, o *binding.SessionOptions) (*session, error) {
 	return newSession(bg, bs, m)
 }
 
-// importGraph imports a graph and fills its variables and tables.
-func importGraph(g *graph.Graph, o *binding.SessionOptions, d device) (*session, error) {
-	def, setters := withSetters(g)
+// importGraph imports a graph. Its variables and tables are empty.
+func importGraph(def *tfproto.GraphDef, config *tfproto.ConfigProto, d device) (*session, error) {
 	data, err := proto.Marshal(def)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", graph.ErrMalformed, err)
 	}
-	bg := binding.NewGraph()
+	g := binding.NewGraph()
 	var imports binding.GraphImportOptions
 	if d.index > 0 {
 		imports.Device = fmt.Sprintf("/device:GPU:%d", d.index)
 	}
-	if err := bg.ImportWithOptions(data, imports); err != nil {
+	if err := g.ImportWithOptions(data, imports); err != nil {
+		deleteGraph(g)
 		return nil, fmt.Errorf("%w: %s", ErrTensorFlow, oneLine(err.Error()))
 	}
-	bs, err := binding.NewSession(bg, o)
+	s, err := openSession(g, config)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %s", ErrTensorFlow, oneLine(err.Error()))
-	}
-	s, err := newSession(bg, bs, nil)
-	if err != nil {
+		deleteGraph(g)
 		return nil, err
-	}
-	if err := s.initialize(g, setters); err != nil {
-		return nil, errors.Join(err, s.close())
 	}
 	return s, nil
 }
 
 // initialize restores or sets the variables and runs the init op.
-func (s *session) initialize(g *graph.Graph, setters []setter) error {
-	if err := s.set(g.Variables, setters); err != nil {
-		return fmt.Errorf("setting the variables: %w", err)
+func (s *session) initialize(g *graph.Graph) error {
+	if mustRestore(g) {
+		if err := s.restore(g.Checkpoint); err != nil {
+			return err
+		}
 	}
-	if c := g.Checkpoint; c != nil && c.RestoreOp != "" && g.Variables == nil {
-		feeds := map[string]*tensor.Tensor{}
-		if c.FilenameTensor != "" {
-			feeds[c.FilenameTensor] = tensor.Scalar(c.Prefix)
-		}
-		if err := s.do(feeds, c.RestoreOp); err != nil {
-			return fmt.Errorf("restoring the variables from %s: %w", c.Prefix, err)
-		}
+	if err := s.setVariables(g); err != nil {
+		return fmt.Errorf("setting the variables: %w", err)
 	}
 	if g.Init.Op == "" {
 		return nil
@@ -176,41 +180,62 @@ func (s *session) initialize(g *graph.Graph, setters []setter) error {
 	for name, path := range g.Init.Assets {
 		feeds[name] = tensor.Scalar(path)
 	}
-	if err := s.do(feeds, g.Init.Op); err != nil {
+	if _, err := s.do(feeds, nil, g.Init.Op); err != nil {
 		return fmt.Errorf("running the init op %s: %w", g.Init.Op, err)
 	}
 	return nil
 }
 
-// do feeds tensors by their names and runs a node, once.
-func (s *session) do(feeds map[string]*tensor.Tensor, targets ...string) error {
-	names := slices.Sorted(maps.Keys(feeds))
-	ports := make([]graph.Port, len(names))
-	for i, name := range names {
-		o, err := s.output(name)
-		if err != nil {
-			return err
-		}
-		ports[i] = s.port(name, o)
-		ports[i].Shape = nil // an asset's constant has the shape of what was there when the model was saved
-		if err := checkInput(&ports[i], feeds[name]); err != nil {
-			return err
-		}
+func (s *session) restore(c *graph.Checkpoint) error {
+	feeds := map[string]*tensor.Tensor{}
+	if c.FilenameTensor != "" {
+		feeds[c.FilenameTensor] = tensor.Scalar(c.Prefix)
 	}
-	p, err := s.plan(ports, nil, targets)
+	if _, err := s.do(feeds, nil, c.RestoreOp); err != nil {
+		return fmt.Errorf("restoring the variables from %s: %w", c.Prefix, err)
+	}
+	return nil
+}
+
+// do feeds tensors by their names, fetches others and runs nodes, once.
+func (s *session) do(feeds map[string]*tensor.Tensor, fetches []string, targets ...string) ([]*tensor.Tensor, error) {
+	names := slices.Sorted(maps.Keys(feeds))
+	in, err := s.ports(names)
 	if err != nil {
-		return err
+		return nil, err
+	}
+	out, err := s.ports(fetches)
+	if err != nil {
+		return nil, err
+	}
+	p, err := s.plan(in, out, targets)
+	if err != nil {
+		return nil, err
 	}
 	defer p.free()
 	c := newCall()
 	defer c.free()
-	c.grow(len(ports), 0)
+	c.grow(len(in), len(out))
 	for i, name := range names {
+		in[i].Shape = nil // an asset's constant has the shape of what was there when the model was saved
+		if err := checkInput(&in[i], feeds[name]); err != nil {
+			return nil, err
+		}
 		if err := c.setInput(i, feeds[name]); err != nil {
-			return err
+			return nil, err
 		}
 	}
-	return c.run(p)
+	if err := c.run(p); err != nil {
+		return nil, err
+	}
+	defer c.freeOutputs(p)
+	results := make([]*tensor.Tensor, len(out))
+	for i := range out {
+		if results[i], err = c.output(i); err != nil {
+			return nil, fmt.Errorf("%s: %w", fetches[i], err)
+		}
+	}
+	return results, nil
 }
 
 // checkDevice checks that the GPU that was demanded is there.

@@ -22,8 +22,7 @@ type plan struct {
 	c       *C.cambium_plan
 	inputs  []graph.Port
 	outputs []graph.Port
-	// onCaller runs ops on the caller's thread instead of handing each to a pool of threads.
-	onCaller bool
+	fast    *fast // the same signature, rewritten; nil where that cannot be done
 }
 
 // signaturePlan returns the plan of a signature.
@@ -77,6 +76,11 @@ func (p *plan) wrap(err error) error {
 		return err
 	}
 	return fmt.Errorf("signature %q: %w", p.name, err)
+}
+
+// on returns the same plan for another session on the same graph.
+func (p *plan) on(s *session) *C.cambium_plan {
+	return C.cambium_copy_plan(p.c, s.cSession)
 }
 
 func (p *plan) free() { C.cambium_delete_plan(p.c) }

@@ -22,6 +22,14 @@ cambium_plan *cambium_new_plan(TF_Session *session, int inputs, int outputs, int
 	return p;
 }
 
+cambium_plan *cambium_copy_plan(const cambium_plan *p, TF_Session *session) {
+	cambium_plan *r = cambium_new_plan(session, p->n_inputs, p->n_outputs, p->n_targets);
+	memcpy(r->inputs, p->inputs, p->n_inputs * sizeof *p->inputs);
+	memcpy(r->outputs, p->outputs, p->n_outputs * sizeof *p->outputs);
+	memcpy(r->targets, p->targets, p->n_targets * sizeof *p->targets);
+	return r;
+}
+
 void cambium_delete_plan(cambium_plan *p) {
 	free(p->inputs);
 	free(p->outputs);
@@ -170,10 +178,14 @@ void cambium_get_strings(const void *data, size_t n, char *bytes) {
 // From tensorflow/c/c_api_experimental.h, whose other declarations need more headers.
 int TF_OpIsStateful(const char *op_type, TF_Status *status);
 
-int cambium_has_op(const char *name) {
+int cambium_op_kind(const char *name) {
 	TF_Status *status = TF_NewStatus();
-	TF_OpIsStateful(name, status);
-	int found = TF_GetCode(status) == TF_OK;
+	int kind = TF_OpIsStateful(name, status) ? 1 : 0;
+	if (TF_GetCode(status) != TF_OK) kind = -1;
 	TF_DeleteStatus(status);
-	return found;
+	return kind;
 }
+
+// The threads of one kernel are the session's own then, not those of the process, whose number the first session decides.
+// TensorFlow reads the variable whenever it makes a session.
+__attribute__((constructor)) static void own_threads(void) { setenv("TF_OVERRIDE_GLOBAL_THREADPOOL", "1", 0); }

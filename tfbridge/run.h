@@ -49,6 +49,7 @@ typedef struct cambium_call {
 } cambium_call;
 
 cambium_plan *cambium_new_plan(TF_Session *session, int inputs, int outputs, int targets);
+cambium_plan *cambium_copy_plan(const cambium_plan *p, TF_Session *session);
 void cambium_delete_plan(cambium_plan *p);
 
 cambium_call *cambium_new_call(void);
@@ -73,8 +74,8 @@ void cambium_free_outputs(cambium_call *c, const cambium_plan *p);
 uint64_t cambium_string_lengths(const void *data, size_t n, uint64_t *lengths);
 void cambium_get_strings(const void *data, size_t n, char *bytes);
 
-// cambium_has_op reports whether the library has an op of this name registered.
-int cambium_has_op(const char *name);
+// cambium_op_kind returns 1 if the op of this name is stateful, 0 if it is not, -1 if the library has no such op registered.
+int cambium_op_kind(const char *name);
 
 // cambium_set_log_level says from which severity on TensorFlow logs: 0 info, 1 warnings, 2 errors, 3 fatal errors only.
 void cambium_set_log_level(int level);

@@ -15,22 +15,26 @@ import (
 	"strings"
 	"unsafe"
 
+	"google.golang.org/protobuf/proto"
+
 	"github.com/cambium-go/cambium/graph"
+	"github.com/cambium-go/cambium/internal/tfproto"
 	"github.com/cambium-go/cambium/tensor"
 	"github.com/cambium-go/cambium/tfbridge/internal/binding"
 )
 
-// session is a TensorFlow graph with a session on it.
+// session is a TensorFlow session on a graph.
 type session struct {
-	graph *binding.Graph
-	inner *binding.Session
-	model *binding.Model // what the binding loaded them into, if it did: its finalizer closes the session
+	graph   *binding.Graph
+	inner   *binding.Session
+	model   *binding.Model // what the binding loaded them into, if it did: its finalizer closes the session
+	sharing bool           // another session owns the graph
 
 	cGraph   *C.TF_Graph
 	cSession *C.TF_Session
 }
 
-// newSession looks inside the binding's objects for TensorFlow's. It closes the session if it fails.
+// newSession looks inside the binding's objects for TensorFlow's.
 func newSession(g *binding.Graph, s *binding.Session, m *binding.Model) (*session, error) {
 	cGraph, err := pointer(g, "TF_Graph")
 	if err != nil {
@@ -41,6 +45,36 @@ func newSession(g *binding.Graph, s *binding.Session, m *binding.Model) (*sessio
 		return nil, err
 	}
 	return &session{graph: g, inner: s, model: m, cGraph: (*C.TF_Graph)(cGraph), cSession: (*C.TF_Session)(cSession)}, nil
+}
+
+// openSession opens a session on a graph.
+func openSession(g *binding.Graph, config *tfproto.ConfigProto) (*session, error) {
+	o, err := sessionOptions(config)
+	if err != nil {
+		return nil, err
+	}
+	s, err := binding.NewSession(g, o)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %s", ErrTensorFlow, oneLine(err.Error()))
+	}
+	return newSession(g, s, nil)
+}
+
+func sessionOptions(config *tfproto.ConfigProto) (*binding.SessionOptions, error) {
+	data, err := proto.Marshal(config)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrOptions, err)
+	}
+	return &binding.SessionOptions{Config: data}, nil
+}
+
+// sibling opens another session on the same graph, which s must outlive.
+func (s *session) sibling(config *tfproto.ConfigProto) (*session, error) {
+	r, err := openSession(s.graph, config)
+	if r != nil {
+		r.sharing = true
+	}
+	return r, err
 }
 
 // pointer returns the C pointer that a type of the binding keeps in its field c. This is the only place that depends on the
@@ -56,14 +90,21 @@ func pointer(object any, ctype string) (unsafe.Pointer, error) {
 // close frees the session and its graph. Nothing may run.
 func (s *session) close() error {
 	err := s.inner.Close()
-	if s.model == nil {
-		runtime.SetFinalizer(s.graph, nil)
-		C.TF_DeleteGraph(s.cGraph)
+	if s.model == nil && !s.sharing {
+		deleteGraph(s.graph)
 	}
 	if err != nil {
 		return fmt.Errorf("%w: closing the session: %w", ErrTensorFlow, err)
 	}
 	return nil
+}
+
+// deleteGraph frees a graph now, not when Go's garbage collector gets to it.
+func deleteGraph(g *binding.Graph) {
+	if p, err := pointer(g, "TF_Graph"); err == nil {
+		runtime.SetFinalizer(g, nil)
+		C.TF_DeleteGraph((*C.TF_Graph)(p))
+	}
 }
 
 // operation returns the node with the given name; nil if there is none.
@@ -92,6 +133,19 @@ func (s *session) output(name string) (C.TF_Output, error) {
 		return C.TF_Output{}, fmt.Errorf("%w: node %q has %d outputs, there is no %q", ErrName, node, n, name)
 	}
 	return C.TF_Output{oper: op, index: C.int(i)}, nil
+}
+
+// ports describes tensors of the graph by their names.
+func (s *session) ports(names []string) ([]graph.Port, error) {
+	ports := make([]graph.Port, len(names))
+	for i, name := range names {
+		o, err := s.output(name)
+		if err != nil {
+			return nil, err
+		}
+		ports[i] = s.port(name, o)
+	}
+	return ports, nil
 }
 
 // port describes a tensor of the graph.

@@ -15,7 +15,9 @@ type (
 	DataType           = tf.DataType
 	Graph              = tf.Graph
 	GraphImportOptions = tf.GraphImportOptions
+	Input              = tf.Input
 	Operation          = tf.Operation
+	OpSpec             = tf.OpSpec
 	Output             = tf.Output
 	Scope              = op.Scope
 	Session            = tf.Session

@@ -1,0 +1,82 @@
+//go:build cgo
+
+package tfbridge_test
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/cambium-go/cambium/tensor"
+	"github.com/cambium-go/cambium/tfbridge"
+)
+
+// benchModel is a SavedModel and the shape of one item of its input.
+type benchModel struct {
+	name, dir string
+	item      []int
+}
+
+// benchModels are the MLP and, where CAMBIUM_BENCH_MODELS names the folder that scripts/bench_tfbridge.py wrote, MobileNetV2.
+func benchModels() []benchModel {
+	list := []benchModel{{"mlp", filepath.Join(mnist, "mlp", "saved_model"), []int{784}}}
+	if dir := os.Getenv("CAMBIUM_BENCH_MODELS"); dir != "" {
+		list = append(list, benchModel{"mobilenet_v2_035_96", filepath.Join(dir, "mobilenet_v2_035_96"), []int{96, 96, 3}})
+	}
+	return list
+}
+
+// batch returns n items between 0 and 1.
+func (m benchModel) batch(t testing.TB, n int) *tensor.Tensor {
+	t.Helper()
+	x, err := tensor.New(tensor.Float32, append([]int{n}, m.item...)...)
+	require.NoError(t, err)
+	v, err := tensor.Data[float32](x)
+	require.NoError(t, err)
+	for i := range v {
+		v[i] = float32(i%251) / 250
+	}
+	return x
+}
+
+// forEachCase runs f on each model with batches of 1 and 32.
+func forEachCase(b *testing.B, f func(b *testing.B, m benchModel, x *tensor.Tensor)) {
+	for _, m := range benchModels() {
+		for _, n := range []int{1, 32} {
+			b.Run(fmt.Sprintf("%s/batch=%d", m.name, n), func(b *testing.B) {
+				b.ReportAllocs()
+				f(b, m, m.batch(b, n))
+			})
+		}
+	}
+}
+
+func benchmarkCall(b *testing.B, opts tfbridge.Options) {
+	forEachCase(b, func(b *testing.B, bm benchModel, x *tensor.Tensor) {
+		m := open(b, readGraph(b, bm.dir), opts)
+		inputs := map[string]*tensor.Tensor{m.Signature().Inputs[0].Name: x}
+		_, err := m.Call(b.Context(), inputs) // the first run optimizes the graph
+		require.NoError(b, err)
+		for b.Loop() {
+			if _, err := m.Call(benchContext(), inputs); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+}
+
+func BenchmarkCall(b *testing.B)         { benchmarkCall(b, tfbridge.Options{}) }
+func BenchmarkCallAsLoaded(b *testing.B) { benchmarkCall(b, tfbridge.Options{NoRewrite: true}) }
+
+func benchContext() context.Context {
+	if os.Getenv("CTX") != "" {
+		return ctx
+	}
+	return context.Background()
+}
+
+var ctx, _ = context.WithCancel(context.Background())

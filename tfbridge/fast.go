@@ -1,0 +1,186 @@
+//go:build cgo
+
+package tfbridge
+
+import (
+	"errors"
+	"fmt"
+	"runtime"
+	"slices"
+	"sync"
+
+	"google.golang.org/protobuf/proto"
+
+	"github.com/cambium-go/cambium/graph"
+	"github.com/cambium-go/cambium/internal/tfproto"
+	"github.com/cambium-go/cambium/tensor"
+)
+
+const (
+	// maxFrozen is how many bytes of variables become constants, of which TensorFlow keeps several copies.
+	maxFrozen = 64 << 20
+	// maxSerial is how many multiplications, estimated as parameters times rows, a call does on one thread. Below it, handing
+	// work to other threads costs more than they save.
+	maxSerial = 8 << 20
+)
+
+// fast runs a signature that neither reads nor writes state: its functions inlined, its variables constants, each op on the
+// thread of the caller.
+type fast struct {
+	parameters int
+	serial     *plan // kernels use one thread
+
+	config *tfproto.ConfigProto // of wide
+	once   sync.Once
+	wide   *plan // kernels use as many threads as there are cores; nil where Options say how many
+}
+
+// newFast rewrites a signature. The error says why that cannot be done.
+func newFast(g *graph.Graph, sig *graph.Signature, base *session, opts *Options) (*fast, error) {
+	config, err := opts.config()
+	if err != nil {
+		return nil, err
+	}
+	flat, err := freeze(g, sig, base)
+	if err != nil {
+		return nil, err
+	}
+	if err := checkStraight(flat); err != nil {
+		return nil, err
+	}
+	f := &fast{parameters: parameters(flat.Def)}
+	if config.IntraOpParallelismThreads == 0 && runtime.NumCPU() > 1 {
+		f.config = oneExecutor(config, 0)
+	}
+	s, err := importGraph(flat.Def, oneExecutor(config, 1), device{})
+	if err != nil {
+		return nil, err
+	}
+	if f.serial, err = s.signaturePlan(&flat.Signatures[0]); err != nil {
+		return nil, errors.Join(err, s.close())
+	}
+	return f, nil
+}
+
+// oneExecutor returns a configuration in which one thread runs the ops one after the other, and kernels use so many.
+func oneExecutor(config *tfproto.ConfigProto, threads int32) *tfproto.ConfigProto {
+	c := proto.Clone(config).(*tfproto.ConfigProto)
+	if c.Experimental == nil {
+		c.Experimental = &tfproto.ConfigProto_Experimental{}
+	}
+	if c.Experimental.ExecutorType == "" {
+		c.Experimental.ExecutorType = "SINGLE_THREADED_EXECUTOR"
+	}
+	if c.IntraOpParallelismThreads == 0 {
+		c.IntraOpParallelismThreads = threads
+	}
+	return c
+}
+
+// pick returns the plan for a call on so many rows. It depends on nothing else, so that equal calls give equal bits.
+func (f *fast) pick(rows int) *plan {
+	if f.config == nil || rows <= maxSerial/max(f.parameters, 1) {
+		return f.serial
+	}
+	f.once.Do(func() {
+		s, err := f.serial.session.sibling(f.config)
+		if err != nil {
+			return
+		}
+		wide := *f.serial
+		wide.session, wide.c = s, f.serial.on(s)
+		f.wide = &wide
+	})
+	if f.wide == nil {
+		return f.serial
+	}
+	return f.wide
+}
+
+func (f *fast) close() error {
+	var err error
+	if f.wide != nil {
+		f.wide.free()
+		err = f.wide.session.close()
+	}
+	f.serial.free()
+	return errors.Join(err, f.serial.session.close())
+}
+
+// freeze returns the graph of one signature with the current values of its variables as constants.
+func freeze(g *graph.Graph, sig *graph.Signature, base *session) (*graph.Graph, error) {
+	nodes, err := graph.UsedVariables(g)
+	if err != nil {
+		return nil, err
+	}
+	size := 0
+	for _, n := range nodes {
+		elements, err := graph.ShapeOf(n.GetAttr()["shape"].GetShape()).Elements()
+		if err != nil {
+			return nil, err
+		}
+		size += elements * graph.DTypeOf(n.GetAttr()["dtype"].GetType()).Size()
+	}
+	if size > maxFrozen {
+		return nil, fmt.Errorf("%w: %d bytes of variables are too many to become constants", graph.ErrUnsupported, size)
+	}
+	frozen := *g
+	if frozen.Variables, err = base.variables(nodes); err != nil {
+		return nil, err
+	}
+	return graph.ForSignature(&frozen, sig.Name)
+}
+
+// checkStraight says why a graph cannot be run op by op on one thread: it has state, loops or branches, or an output that is
+// an input.
+func checkStraight(g *graph.Graph) error {
+	for _, n := range g.Def.GetNode() {
+		switch n.GetOp() {
+		case "Switch", "Merge", "Enter", "Exit", "NextIteration", "LoopCond":
+			return fmt.Errorf("%w: node %s is control flow of TensorFlow 1", graph.ErrUnsupported, n.GetName())
+		}
+		if kindOf(n.GetOp()) != pureOp {
+			return fmt.Errorf("%w: node %s (%s) has state", graph.ErrUnsupported, n.GetName(), n.GetOp())
+		}
+		for _, a := range n.GetAttr() {
+			if a.GetFunc() != nil || len(a.GetList().GetFunc()) > 0 {
+				return fmt.Errorf("%w: node %s (%s) calls a function", graph.ErrUnsupported, n.GetName(), n.GetOp())
+			}
+		}
+	}
+	in := flatten(g.Signatures[0].Inputs)
+	for _, out := range flatten(g.Signatures[0].Outputs) {
+		if slices.ContainsFunc(in, func(p graph.Port) bool { return p.Tensor == out.Tensor }) {
+			return fmt.Errorf("%w: output %s is an input", graph.ErrUnsupported, out.Name)
+		}
+	}
+	return nil
+}
+
+// parameters returns the number of elements of the graph's constants.
+func parameters(def *tfproto.GraphDef) int {
+	sum := 0
+	for _, n := range def.GetNode() {
+		if t := n.GetAttr()["value"].GetTensor(); t != nil && n.GetOp() == "Const" {
+			elements, _ := graph.ShapeOf(t.GetTensorShape()).Elements() // TensorFlow has read it already
+			sum += elements
+		}
+	}
+	return sum
+}
+
+// rows returns the largest leading dimension of the inputs: the batch, in nearly every model.
+func rows(ports []graph.Port, inputs map[string]*tensor.Tensor) int {
+	n := 1
+	for i := range ports {
+		n = max(n, leading(inputs[ports[i].Name]))
+	}
+	return n
+}
+
+func leading(t *tensor.Tensor) int {
+	if t.Rank() == 0 {
+		return 1
+	}
+	return t.Shape()[0]
+}
