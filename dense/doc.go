@@ -6,7 +6,8 @@
 //		dense.Dropout(0.2),
 //		dense.Dense(10, dense.Softmax),
 //	)
-//	err = model.Compile(train.Adam(0.001), train.Loss{Name: train.SparseCategoricalCrossentropy}, train.Accuracy())
+//	loss := train.Loss{Name: train.SparseCategoricalCrossentropy}
+//	err = model.Compile(train.Adam(0.001), loss, train.AccuracyFor(loss))
 //	result, err := model.Fit(ctx, data, train.Config{Epochs: 10, BatchSize: 128})
 //	probabilities, err := model.Predict(x)
 //

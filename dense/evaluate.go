@@ -4,7 +4,7 @@ import "github.com/cambium-go/cambium/train"
 
 // evaluation is the memory of bound.Evaluate.
 type evaluation struct {
-	contexts []*context
+	passages []*passage
 	losses   []float64 // of each sample of the order
 	order    []int32
 	outputs  []float32
@@ -29,9 +29,9 @@ func (b *bound) Evaluate(order []int32, batch int, outputs, losses []float32) er
 	e := &b.evaluation
 	if e.run == nil {
 		for range p.Threads() {
-			e.contexts = append(e.contexts, newContext(b.m, chunk))
+			e.passages = append(e.passages, newPassage(b.m, chunk))
 		}
-		e.run = func(task, worker int) { b.evaluate(e.contexts[worker], task*chunk, min(len(e.order), (task+1)*chunk)) }
+		e.run = func(task, worker int) { b.evaluate(e.passages[worker], task*chunk, min(len(e.order), (task+1)*chunk)) }
 	}
 	if len(e.losses) < len(order) {
 		e.losses = make([]float64, len(order))
@@ -56,7 +56,7 @@ func (b *bound) Evaluate(order []int32, batch int, outputs, losses []float32) er
 }
 
 // evaluate does samples first … last-1 of the order.
-func (b *bound) evaluate(c *context, first, last int) {
+func (b *bound) evaluate(c *passage, first, last int) {
 	e := &b.evaluation
 	for i := first; i < last; i++ {
 		b.gather(c.input, i-first, int(e.order[i]), b.m.inputPer)
@@ -79,7 +79,7 @@ func (b *bound) evaluate(c *context, first, last int) {
 
 // sampleLoss returns the loss of row r, whose prediction stands in the scratch. Cross-entropies of the network's own softmax
 // or sigmoid are taken from that node's input, as in training.
-func (c *context) sampleLoss(r int, y []float32) float64 {
+func (c *passage) sampleLoss(r int, y []float32) float64 {
 	l, n := c.m.loss, len(c.values)
 	switch c.m.kindOfHead() {
 	case softmaxHead, sigmoidHead:

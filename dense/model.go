@@ -48,7 +48,7 @@ type Model struct {
 	pool    *pool.Pool
 	poolRun sync.Mutex // held while the pool works
 	trainer *trainer
-	free    [2][]*context // idle contexts, by size
+	free    [2][]*passage // idle passages, by size
 	bounds  map[*bound]struct{}
 	closed  bool
 }
@@ -171,7 +171,7 @@ func (m *Model) Compile(o train.Optimizer, l train.Loss, metrics ...train.Metric
 		return ErrClosed
 	}
 	m.compiled, m.loss, m.optimizer, m.metrics = true, l, o, metrics
-	m.rate, m.iterations, m.trainer, m.free = o.LearningRate, 0, nil, [2][]*context{}
+	m.rate, m.iterations, m.trainer, m.free = o.LearningRate, 0, nil, [2][]*passage{}
 	for _, p := range m.parameters {
 		p.slots, p.gradient, p.squares = nil, nil, nil
 		if !p.trainable {
@@ -231,7 +231,7 @@ func (m *Model) Close() error {
 	for b := range m.bounds {
 		b.closed = true
 	}
-	m.bounds, m.free = nil, [2][]*context{}
+	m.bounds, m.free = nil, [2][]*passage{}
 	if m.pool != nil {
 		m.pool.Close()
 	}

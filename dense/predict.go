@@ -8,8 +8,8 @@ import (
 	"github.com/cambium-go/cambium/train"
 )
 
-// context is the memory of one inference: activations of up to capacity samples.
-type context struct {
+// passage is the memory of one inference: activations of up to capacity samples.
+type passage struct {
 	m        *Model
 	capacity int
 	input    matrix
@@ -21,8 +21,8 @@ type context struct {
 // chunk is how many samples go through the network together.
 const chunk = 64
 
-// take returns an idle context for n samples, or a new one.
-func (m *Model) take(n int) (*context, error) {
+// take returns an idle passage for n samples, or a new one.
+func (m *Model) take(n int) (*passage, error) {
 	size := 0
 	if n > 1 {
 		size = 1
@@ -39,11 +39,11 @@ func (m *Model) take(n int) (*context, error) {
 		return c, nil
 	}
 	m.mu.Unlock()
-	return newContext(m, []int{1, chunk}[size]), nil
+	return newPassage(m, []int{1, chunk}[size]), nil
 }
 
-// give returns a context.
-func (m *Model) give(c *context) {
+// give returns a passage.
+func (m *Model) give(c *passage) {
 	size := 0
 	if c.capacity > 1 {
 		size = 1
@@ -55,8 +55,8 @@ func (m *Model) give(c *context) {
 	}
 }
 
-func newContext(m *Model, capacity int) *context {
-	c := &context{m: m, capacity: capacity, input: newMatrix(capacity*m.inputPer, m.inputColumns), scratch: newScratch(m.OutputWidth())}
+func newPassage(m *Model, capacity int) *passage {
+	c := &passage{m: m, capacity: capacity, input: newMatrix(capacity*m.inputPer, m.inputColumns), scratch: newScratch(m.OutputWidth())}
 	c.activity = make([]float64, capacity)
 	last := c.input
 	for i, e := range m.entries {
@@ -71,7 +71,7 @@ func newContext(m *Model, capacity int) *context {
 }
 
 // output is where forward leaves the predictions.
-func (c *context) output() matrix {
+func (c *passage) output() matrix {
 	if len(c.values) == 0 {
 		return c.input
 	}
@@ -79,7 +79,7 @@ func (c *context) output() matrix {
 }
 
 // forward runs the first n samples of the input through the network.
-func (c *context) forward(n int) {
+func (c *passage) forward(n int) {
 	in := c.input
 	for i := range c.m.entries {
 		e := &c.m.entries[i]
@@ -117,7 +117,7 @@ func (m *Model) PredictInto(dst, x []float32) error {
 }
 
 // predict does samples first … last-1 of x.
-func (c *context) predict(dst, x []float32, first, last int) {
+func (c *passage) predict(dst, x []float32, first, last int) {
 	per, columns := c.m.inputPer, c.input.columns
 	for r := range (last - first) * per {
 		kernel.Gather(c.input.data[r*kernel.Width:], c.input.stride, x[(first*per+r)*columns:][:columns])
@@ -135,9 +135,9 @@ func (m *Model) predictThreads(dst, x []float32, n int) error {
 	if err != nil {
 		return err
 	}
-	contexts := make([]*context, p.Threads())
-	for i := range contexts {
-		if contexts[i], err = m.take(chunk); err != nil {
+	passages := make([]*passage, p.Threads())
+	for i := range passages {
+		if passages[i], err = m.take(chunk); err != nil {
 			return err
 		}
 	}
@@ -148,11 +148,11 @@ func (m *Model) predictThreads(dst, x []float32, n int) error {
 	p.Begin()
 	p.Run((n+step-1)/step, nil, false, func(task, worker int) {
 		for first := task * step; first < min(n, (task+1)*step); first += chunk {
-			contexts[worker].predict(dst, x, first, min(n, (task+1)*step, first+chunk))
+			passages[worker].predict(dst, x, first, min(n, (task+1)*step, first+chunk))
 		}
 	})
 	p.End()
-	for _, c := range contexts {
+	for _, c := range passages {
 		m.give(c)
 	}
 	return nil
