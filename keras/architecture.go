@@ -15,9 +15,20 @@ const maxDepth = 64
 
 // reader turns a configuration into a model.
 type reader struct {
-	age    age
-	depth  int
-	shared map[float64]*Layer // by shared_object_id
+	age     age
+	version string
+	depth   int
+	shared  map[float64]*Layer // by shared_object_id
+	paths   map[string]bool    // of the layers so far
+}
+
+// place gives a layer its path, under which its weights stand: no two layers have the same.
+func (r *reader) place(l *Layer, parent string) {
+	l.path = parent + "/" + l.Name
+	if r.paths[l.path] {
+		l.path = unique(l.path, 1, func(s string) bool { return r.paths[s] })
+	}
+	r.paths[l.path] = true
 }
 
 // FromConfig makes a model, without weights, of its configuration: the JSON text that to_json returns, or config.json of a
@@ -36,7 +47,7 @@ func fromConfigWith(config []byte, version string, assets func(*Model) error) (m
 	if version == "" {
 		version, _ = v["keras_version"].(string)
 	}
-	r := &reader{age: ageOf(version, v), shared: map[float64]*Layer{}}
+	r := &reader{age: ageOf(version, v), version: version, shared: map[float64]*Layer{}, paths: map[string]bool{}}
 	m = r.model(v, "")
 	m.Version = version
 	if b, ok := v["backend"].(string); ok {
@@ -115,7 +126,7 @@ func (r *reader) layer(v any, path string) *Layer {
 		}
 		l.Model.Name = l.Name
 		l.trainable = l.Config.Bool("trainable", true)
-		l.path = path + "/" + l.Name
+		r.place(l, path)
 		return l
 	}
 	c, ok := m["config"].(map[string]any)
@@ -130,7 +141,7 @@ func (r *reader) layer(v any, path string) *Layer {
 	if l.Name == "" {
 		l.Name = snakeCase(class)
 	}
-	l.path = path + "/" + l.Name
+	r.place(l, path)
 	l.trainable = l.Config.Bool("trainable", true)
 	if b, ok := m["build_config"].(map[string]any); ok {
 		l.Config["build_config"] = b
@@ -388,7 +399,6 @@ func (r *reader) functional(m *Model, layers []any, path string) {
 		entry := v.(map[string]any)
 		if name, ok := entry["name"].(string); ok && name != "" {
 			l.Name = name // connections use this name
-			l.path = path + "/" + name
 		}
 		if m.byName[l.Name] != nil {
 			fail(ErrFormat, "model %s has two layers named %q", path, l.Name)
@@ -438,13 +448,13 @@ func (r *reader) sub(l *Layer) {
 		if !ok {
 			backward = backwards(forward)
 		}
-		for _, s := range []*Layer{r.wrapped(l, forward, "forward_layer"), r.wrapped(l, backward, "backward_layer")} {
-			if prefix, _, _ := strings.Cut(s.attribute, "_"); !strings.HasPrefix(s.Name, prefix+"_") {
-				s.Name = prefix + "_" + s.Name
-			}
+		for _, s := range []*Layer{r.wrapped(l, prefixed(forward, "forward_"), "forward_layer"), r.wrapped(l, prefixed(backward, "backward_"), "backward_layer")} {
 			if s.Class != "LSTM" && s.Class != "GRU" && s.Class != "SimpleRNN" && s.Class != "RNN" && s.Class != "ConvLSTM2D" &&
 				s.Class != "ConvLSTM1D" && s.Class != "ConvLSTM3D" {
 				fail(ErrUnsupported, "%s wraps a %s", l.path, s.Class)
+			}
+			if !r.standalone() { // Keras forces this, whatever the wrapped layer's configuration says
+				s.Config["zero_output_for_mask"] = s.Config["return_sequences"]
 			}
 		}
 	case "TimeDistributed", "SpectralNormalization":
@@ -460,15 +470,35 @@ func (r *reader) sub(l *Layer) {
 		for _, v := range cells {
 			r.wrapped(l, v, "cells/*")
 		}
+	case "MultiHeadAttention", "GroupQueryAttention", "GroupedQueryAttention":
+		r.addProjections(l)
 	case "LSTM", "GRU", "SimpleRNN", "ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D":
 		class := l.Class + "Cell"
 		if strings.HasPrefix(l.Class, "ConvLSTM") {
 			class = "ConvLSTMCell"
 		}
 		cell := &Layer{Class: class, Name: snakeCase(class), Config: c, age: l.age, trainable: l.trainable, attribute: "cell"}
-		cell.path = l.path + "/" + cell.Name
+		r.place(cell, l.path)
 		l.sublayers = append(l.sublayers, cell)
 	}
+}
+
+// standalone reports whether a file was written by Keras before it became tf.keras.
+func (r *reader) standalone() bool {
+	return r.age == keras1 || r.age == keras2 && !strings.Contains(r.version, "-tf") && len(r.version) > 2 && r.version[2] < '4'
+}
+
+// prefixed renames a layer as Bidirectional does: lstm becomes forward_lstm.
+func prefixed(layer map[string]any, prefix string) map[string]any {
+	inner, _ := layer["config"].(map[string]any)
+	name, ok := inner["name"].(string)
+	if !ok || strings.HasPrefix(name, prefix) {
+		return layer
+	}
+	out, c := Config(layer).clone(), Config(inner).clone()
+	c["name"] = prefix + name
+	out["config"] = map[string]any(c)
+	return out
 }
 
 // backwards is the configuration that Bidirectional makes for its second layer.

@@ -226,6 +226,9 @@ func containerName(l *Layer, count map[string]int) string {
 	if _, short, ok := strings.Cut(class, ">"); ok {
 		class = short
 	}
+	if class == "GroupQueryAttention" {
+		class = "GroupedQueryAttention" // the name of the Python class
+	}
 	name := snakeCase(class)
 	n := count[name]
 	count[name]++

@@ -134,6 +134,9 @@ func loadLayers(m *Model, g *hdf5.Group, backend string) {
 	check(err)
 	for _, n := range layerNames {
 		s := readSaved(g, n)
+		if l := m.byName[n]; l != nil && len(l.Variables()) == 0 && strings.HasSuffix(l.Class, "Vectorization") {
+			continue // tf.keras keeps idf_weights among the weights too
+		}
 		if len(s.weights) > 0 {
 			file = append(file, s)
 		}

@@ -3,7 +3,6 @@ package keras
 import (
 	"slices"
 
-	"github.com/cambium-go/cambium/graph"
 	"github.com/cambium-go/cambium/tensor"
 )
 
@@ -208,5 +207,3 @@ func init() {
 		"RandomGrayscale", "RandomPosterization", "RandomShear", "RandomPerspective", "RandomElasticTransform", "RandomErasing",
 		"RandomGaussianBlur", "RandomInvert", "RandomHeight", "RandomWidth")
 }
-
-var _ = graph.Attrs{}

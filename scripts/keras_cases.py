@@ -121,8 +121,8 @@ def build(K):
                                         "groups": lambda D=D: L.Conv3D(4, 2, groups=2, **D)})
             each(f"depthwise2d-{f}", two, {"": lambda D=D: L.DepthwiseConv2D(3, **D), "same": lambda D=D: L.DepthwiseConv2D(3, strides=2, padding="same", depth_multiplier=2, **D),
                                            "dilated": lambda D=D: L.DepthwiseConv2D(3, dilation_rate=2, **D), "dilated-same": lambda D=D: L.DepthwiseConv2D(3, dilation_rate=2, padding="same", **D)})
-            each(f"separable2d-{f}", two, {"": lambda D=D: L.SeparableConv2D(5, 3, **D), "same": lambda D=D: L.SeparableConv2D(5, 3, strides=2, padding="same", depth_multiplier=2, activation="relu", **D),
-                                           "dilated": lambda D=D: L.SeparableConv2D(5, 3, dilation_rate=2, **D)})
+            each(f"separable2d-{f}", two, {"": lambda D=D: L.SeparableConv2D(6, 3, **D), "same": lambda D=D: L.SeparableConv2D(6, 3, strides=2, padding="same", depth_multiplier=2, activation="relu", **D),
+                                           "dilated": lambda D=D: L.SeparableConv2D(6, 3, dilation_rate=2, **D)})
             each(f"depthwise1d-{f}", one, {"": lambda D=D: L.DepthwiseConv1D(3, **D), "same": lambda D=D: L.DepthwiseConv1D(3, strides=2, padding="same", depth_multiplier=2, **D)})
             each(f"separable1d-{f}", one, {"": lambda D=D: L.SeparableConv1D(5, 3, **D), "same": lambda D=D: L.SeparableConv1D(5, 3, strides=2, padding="same", **D)})
         if v3 and f == "last" or f == "last":
