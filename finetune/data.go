@@ -53,7 +53,7 @@ func load(ctx context.Context, o *Options) (*data, error) {
 	case !info.IsDir():
 		return nil, fmt.Errorf("%s: %w: a file must be a .csv table", o.Data, ErrData)
 	case hasIDX(o.Data):
-		return loadFetched(ctx, o)
+		return loadIDX(o.Data, nil)
 	default:
 		return loadFolder(ctx, o)
 	}

@@ -228,7 +228,7 @@ func TestTune(t *testing.T) {
 		}
 		epochs += trial.Epochs
 	}
-	require.Equal(t, o.Hyperparameters.Hidden, r.Trials[0].Hyperparameters.Hidden, "the first is the default")
+	require.Equal(t, o.Hidden, r.Trials[0].Hyperparameters.Hidden, "the first is the default")
 	require.Equal(t, r.Trials[best].Hyperparameters, r.Hyperparameters)
 	require.Equal(t, 4, r.Trials[best].Epochs)
 	require.Less(t, epochs, 6*4, "the worse half is dropped early")

@@ -3,13 +3,48 @@ package finetune
 import (
 	"context"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
+
+	"github.com/cambium-go/cambium/internal/fetch"
+	"github.com/cambium-go/cambium/mnist"
+	"github.com/cambium-go/cambium/train"
 )
 
+// garments are Fashion-MNIST's classes.
+var garments = []string{"T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"}
+
 // loadFetched reads MNIST or Fashion-MNIST, fetched into the user's cache the first time.
-func loadFetched(_ context.Context, o *Options) (*data, error) {
-	return nil, fmt.Errorf("%w: data %s", ErrUnsupported, o.Data)
+func loadFetched(ctx context.Context, o *Options) (*data, error) {
+	get, classes := fetch.MNIST, []string(nil)
+	if o.Data == "fashion-mnist" {
+		get, classes = fetch.FashionMNIST, garments
+	}
+	log := o.Log
+	if log == nil {
+		log = io.Discard
+	}
+	dir, err := get(ctx, log)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", o.Data, err)
+	}
+	return loadIDX(dir, classes)
+}
+
+// loadIDX reads a folder of IDX files. Classes without names are numbered.
+func loadIDX(dir string, classes []string) (*data, error) {
+	set, err := mnist.Read(dir)
+	if err != nil {
+		return nil, wrap(ErrData, err)
+	}
+	for i := len(classes); i < max(set.Train.Classes(), set.Test.Classes()); i++ {
+		classes = append(classes, fmt.Sprint(i))
+	}
+	const scale = 1.0 / 255
+	dataset := func(s mnist.Set) *train.Dataset { return &train.Dataset{X: s.Images, Y: s.Labels, Scale: scale} }
+	return &data{training: dataset(set.Train), test: dataset(set.Test), classes: classes,
+		input: input{shape: set.Train.Images.Shape()[1:], scale: scale}}, nil
 }
 
 // hasIDX reports whether a folder holds an IDX data set.

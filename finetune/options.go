@@ -36,7 +36,8 @@ type Options struct {
 	// set of their own are not split. 0 holds nothing out.
 	ValidationSplit float64
 	// Patience ends training when the validation loss has not fallen for so many epochs, and puts the best epoch's weights
-	// back; 0 trains all epochs and keeps the last weights.
+	// back; after half as many epochs the learning rate is cut to 0.3 of itself. 0 trains all epochs at one learning rate
+	// and keeps the last weights.
 	Patience int
 	// ClassWeights is "" or "balanced": every class counts the same in the loss.
 	ClassWeights string
@@ -113,7 +114,7 @@ func (o *Options) Validate() error {
 	if err := known("engine", o.Engine, "auto", "native", "tensorflow"); err != nil {
 		return err
 	}
-	return o.Hyperparameters.validate()
+	return o.validate()
 }
 
 func (h *Hyperparameters) validate() error {

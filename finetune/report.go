@@ -3,7 +3,6 @@ package finetune
 import (
 	"math"
 
-	"github.com/cambium-go/cambium/tensor"
 	"github.com/cambium-go/cambium/train"
 )
 
@@ -148,13 +147,4 @@ func (m *Measures) regression(y, outputs []float32, unit standard) {
 	if spread > 0 {
 		m.R2 = 1 - m.MSE/spread
 	}
-}
-
-// values returns the tensors of weights.
-func values(weights []train.Weight) []*tensor.Tensor {
-	v := make([]*tensor.Tensor, len(weights))
-	for i, w := range weights {
-		v[i] = w.Value
-	}
-	return v
 }

@@ -202,6 +202,9 @@ func (s *session) train(ctx context.Context, began time.Time) error {
 	c := s.config(h, filepath.Join(s.path("checkpoint"), "training.npz"))
 	if s.o.Patience > 0 {
 		c.EarlyStopping = &train.EarlyStopping{Patience: s.o.Patience}
+		if s.validated {
+			c.ReduceLROnPlateau = &train.ReduceLROnPlateau{Patience: max(s.o.Patience/2, 1), Factor: 0.3, MinDelta: 1e-4}
+		}
 	}
 	c.OnProgress, c.OnEpoch = s.o.OnProgress, s.onEpoch
 	fitted := time.Now()

@@ -80,7 +80,10 @@ func readTable(r io.Reader, target, loss string) (*data, error) {
 	names := slices.Delete(slices.Clone(columns), at, at+1)
 	d := &data{training: &train.Dataset{X: tensor.Must(tensor.Of(features, len(raw), len(names)))},
 		input: input{shape: []int{len(names)}, columns: names}}
-	return d, d.setTarget(raw, columns[at], loss)
+	if err := d.setTarget(raw, columns[at], loss); err != nil {
+		return nil, err
+	}
+	return d, nil
 }
 
 // setTarget makes classes or numbers of the label column.
