@@ -50,7 +50,7 @@ func (g *Graph) running() []string {
 	var r []string
 	for _, s := range g.Signatures {
 		for _, p := range s.Outputs {
-			for _, t := range p.tensors() {
+			for _, t := range p.Tensors() {
 				r = append(r, inputNode(t))
 			}
 		}
@@ -74,7 +74,7 @@ func (f *freezer) decide() (map[string]holder, []Kept) {
 	shared := map[string][]*tfproto.NodeDef{} // the nodes that stand for one variable
 	var keys []string
 	for _, n := range f.running {
-		if !isVariable(n.Op) {
+		if !IsVariable(n.Op) {
 			continue
 		}
 		key := sharedName(n)
@@ -170,7 +170,7 @@ func (g *Graph) dropIdle(nodes nodeIndex) {
 	for _, fn := range usedFunctions(def).GetFunction() {
 		all = append(all, fn.NodeDef...)
 	}
-	if !slices.ContainsFunc(all, func(n *tfproto.NodeDef) bool { return isVariable(n.Op) || isMutableTable(n.Op) }) {
+	if !slices.ContainsFunc(all, func(n *tfproto.NodeDef) bool { return IsVariable(n.Op) || isMutableTable(n.Op) }) {
 		g.Checkpoint = nil
 	}
 }

@@ -32,7 +32,7 @@ func (f *freezer) turnScope(nodes []*tfproto.NodeDef, s *scope, taken func(strin
 		c := copyNode(n)
 		if s.renamed == nil {
 			s.waitForValues(c)
-			if h, ok := s.values[n.Name]; ok && isVariable(n.Op) { // its value goes where it stood
+			if h, ok := s.values[n.Name]; ok && IsVariable(n.Op) { // its value goes where it stood
 				out = append(out, f.nodes[h.tensor])
 			}
 		}

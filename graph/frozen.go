@@ -213,12 +213,12 @@ func isInternal(op string) bool {
 	case "NoOp", "Assert", "Const", "Print", "Timestamp", "MergeSummary":
 		return true
 	default:
-		return isVariable(op) || strings.HasPrefix(op, "Assign") || strings.HasSuffix(op, "Summary") || strings.HasPrefix(op, "InitializeTable")
+		return IsVariable(op) || strings.HasPrefix(op, "Assign") || strings.HasSuffix(op, "Summary") || strings.HasPrefix(op, "InitializeTable")
 	}
 }
 
-// isVariable reports whether an op is a variable or the handle of one.
-func isVariable(op string) bool {
+// IsVariable reports whether an op is a variable or the handle of one.
+func IsVariable(op string) bool {
 	switch op {
 	case "VarHandleOp", "VariableV2", "Variable", "AutoReloadVariable":
 		return true

@@ -130,3 +130,34 @@ func (d definitions) outputs(n *tfproto.NodeDef) ([]tensor.DType, error) {
 	}
 	return out, nil
 }
+
+// OpsUsed returns the definitions of the ops that the graph and its functions use, sorted by name: what a SavedModel keeps as
+// its stripped_op_list. Functions are not ops; an op that nothing defines is an error that wraps ErrUnsupported.
+func OpsUsed(g *Graph) (*tfproto.OpList, error) {
+	d := g.definitions()
+	used := map[string]*tfproto.OpDef{}
+	look := func(nodes []*tfproto.NodeDef) error {
+		for _, n := range nodes {
+			if d.functions[n.GetOp()] != nil || used[n.GetOp()] != nil {
+				continue
+			}
+			if used[n.GetOp()] = d.op(n.GetOp()); used[n.GetOp()] == nil {
+				return fmt.Errorf("%w: node %s: neither the file nor TensorFlow defines the op %s", ErrUnsupported, n.GetName(), n.GetOp())
+			}
+		}
+		return nil
+	}
+	if err := look(g.Def.GetNode()); err != nil {
+		return nil, err
+	}
+	for _, f := range g.Def.GetLibrary().GetFunction() {
+		if err := look(f.GetNodeDef()); err != nil {
+			return nil, err
+		}
+	}
+	list := &tfproto.OpList{}
+	for _, name := range sortedKeys(used) {
+		list.Op = append(list.Op, used[name])
+	}
+	return list, nil
+}

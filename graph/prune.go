@@ -39,7 +39,7 @@ func (g *Graph) dropDangling(keep map[string]bool) {
 	kept := func(t string) bool { return keep[inputNode(t)] }
 	g.Signatures = slices.DeleteFunc(slices.Clone(g.Signatures), func(s Signature) bool {
 		for _, p := range append(slices.Clone(s.Inputs), s.Outputs...) {
-			if !allOf(p.tensors(), kept) {
+			if !allOf(p.Tensors(), kept) {
 				return true
 			}
 		}
@@ -61,7 +61,7 @@ func (g *Graph) roots() []string {
 	var r []string
 	for _, s := range g.Signatures {
 		for _, p := range append(slices.Clone(s.Inputs), s.Outputs...) {
-			r = append(r, p.tensors()...)
+			r = append(r, p.Tensors()...)
 		}
 	}
 	if g.Init.Op != "" {
@@ -78,7 +78,7 @@ func (g *Graph) fedTensors() []string {
 	r := sortedKeys(g.Init.Assets)
 	for _, s := range g.Signatures {
 		for _, p := range s.Inputs {
-			r = append(r, p.tensors()...)
+			r = append(r, p.Tensors()...)
 		}
 	}
 	if g.Checkpoint != nil {

@@ -107,7 +107,7 @@ func (g *Graph) Check() error {
 	for _, s := range g.Signatures {
 		for _, ports := range [][]Port{s.Inputs, s.Outputs} {
 			for _, p := range ports {
-				for _, t := range p.tensors() {
+				for _, t := range p.Tensors() {
 					node, _, err := ParseTensor(t)
 					if err != nil {
 						return fmt.Errorf("signature %s, %s: %w", s.Name, p.Name, err)
@@ -120,18 +120,6 @@ func (g *Graph) Check() error {
 		}
 	}
 	return nil
-}
-
-// tensors returns the tensor of the port, or those of its parts.
-func (p Port) tensors() []string {
-	if p.Components == nil {
-		return []string{p.Tensor}
-	}
-	var t []string
-	for _, key := range sortedKeys(p.Components) {
-		t = append(t, p.Components[key])
-	}
-	return t
 }
 
 // ShapeOf returns TensorFlow's message as a shape: -1 for an unknown dimension, nil for an unknown rank.

@@ -37,7 +37,7 @@ func RestoreMap(g *Graph) (map[string]Restored, error) {
 		}
 		variable, _ := nodes.back(n.Input[0])
 		source, output := nodes.back(n.Input[1])
-		if !isVariable(variable.Op) || (source.Op != "RestoreV2" && source.Op != "Restore" && source.Op != "RestoreSlice") {
+		if !IsVariable(variable.Op) || (source.Op != "RestoreV2" && source.Op != "Restore" && source.Op != "RestoreSlice") {
 			continue
 		}
 		r, err := nodes.restored(source, output)
@@ -47,7 +47,7 @@ func RestoreMap(g *Graph) (map[string]Restored, error) {
 		byShared[sharedName(variable)] = r
 	}
 	for _, n := range flat.Def.Node {
-		if r, ok := byShared[sharedName(n)]; ok && isVariable(n.Op) {
+		if r, ok := byShared[sharedName(n)]; ok && IsVariable(n.Op) {
 			m[n.Name] = r
 		}
 	}
@@ -119,7 +119,7 @@ func UsedVariables(g *Graph) ([]*tfproto.NodeDef, error) {
 	used := nodes.upstream(flat.running())
 	var v []*tfproto.NodeDef
 	for _, n := range flat.Def.Node {
-		if used[n.Name] && isVariable(n.Op) {
+		if used[n.Name] && IsVariable(n.Op) {
 			v = append(v, n)
 		}
 	}

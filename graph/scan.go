@@ -46,7 +46,7 @@ func Scan(g *Graph) []Finding {
 	for _, sig := range g.Signatures {
 		var roots []string
 		for _, p := range sig.Outputs {
-			for _, t := range p.tensors() {
+			for _, t := range p.Tensors() {
 				roots = append(roots, inputNode(t))
 			}
 		}

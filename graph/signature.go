@@ -48,6 +48,18 @@ func port(ports []Port, name string) *Port {
 	return nil
 }
 
+// Tensors returns the tensor of the port, or those of its components in the order of their names.
+func (p Port) Tensors() []string {
+	if p.Components == nil {
+		return []string{p.Tensor}
+	}
+	var t []string
+	for _, key := range sortedKeys(p.Components) {
+		t = append(t, p.Components[key])
+	}
+	return t
+}
+
 func sortPorts(p []Port) {
 	slices.SortFunc(p, func(a, b Port) int { return strings.Compare(a.Name, b.Name) })
 }
@@ -65,7 +77,7 @@ func (g *Graph) Parameters() int64 {
 	var roots []string
 	for _, s := range g.Signatures {
 		for _, p := range s.Outputs {
-			for _, t := range p.tensors() {
+			for _, t := range p.Tensors() {
 				roots = append(roots, inputNode(t))
 			}
 		}
@@ -75,7 +87,7 @@ func (g *Graph) Parameters() int64 {
 	for name := range nodes.upstream(roots) {
 		n := nodes[name]
 		switch {
-		case isVariable(n.Op):
+		case IsVariable(n.Op):
 			if key := sharedName(n); !seen[key] {
 				seen[key] = true
 				variables += g.variableSize(n)
@@ -120,7 +132,7 @@ func elements(s tensor.Shape) int64 {
 // HasVariables reports whether the graph has nodes whose value a checkpoint would restore: variables, also inside functions.
 func (g *Graph) HasVariables() bool {
 	has := func(nodes []*tfproto.NodeDef) bool {
-		return slices.ContainsFunc(nodes, func(n *tfproto.NodeDef) bool { return isVariable(n.GetOp()) })
+		return slices.ContainsFunc(nodes, func(n *tfproto.NodeDef) bool { return IsVariable(n.GetOp()) })
 	}
 	if has(g.Def.GetNode()) {
 		return true

@@ -56,7 +56,7 @@ func (x nodeIndex) upstream(roots []string) map[string]bool {
 func (x nodeIndex) variables(roots []string) []string {
 	var v []string
 	for name := range x.upstream(roots) {
-		if isVariable(x[name].Op) {
+		if IsVariable(x[name].Op) {
 			v = append(v, name)
 		}
 	}

@@ -3,13 +3,14 @@
 //	go run ./scripts/dumpgraph MODEL OUT
 //
 // OUT gets model.json, which holds the signatures of each meta graph, a hash of every tensor of the checkpoint, and the names of
-// the graphs beside it: the model inlined, and each signature flat and folded.
+// the graphs and SavedModels beside it: the model inlined, frozen and written anew, and each signature flat and folded.
 package main
 
 import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -34,6 +35,7 @@ type metaGraph struct {
 	Parameters int64             `json:"parameters"`
 	Findings   []graph.Finding   `json:"findings"`
 	Graphs     []dumped          `json:"graphs"`
+	Exports    []string          `json:"exports"`
 }
 
 // dumped is a GraphDef in a file, and what a session needs to run it.
@@ -99,6 +101,22 @@ func run(path, out string) error {
 	return os.WriteFile(filepath.Join(out, "model.json"), data, 0o600)
 }
 
+// export writes a meta graph as a SavedModel again: with variables, and frozen where no variable has to stay.
+func (mg *metaGraph) export(g *graph.Graph, prefix string) error {
+	opts := savedmodel.WriteOptions{Tags: mg.Tags, Prefix: "exported/", Trainable: func(string) bool { return true }}
+	if err := savedmodel.Write(prefix+".variables", g, opts); err != nil {
+		return err
+	}
+	mg.Exports = append(mg.Exports, prefix+".variables")
+	opts.Frozen = true
+	err := savedmodel.Write(prefix+".frozen", g, opts)
+	if errors.Is(err, graph.ErrUnsupported) {
+		return nil
+	}
+	mg.Exports = append(mg.Exports, prefix+".frozen")
+	return err
+}
+
 // add dumps a meta graph: as it is, inlined, and each signature.
 func (m *model) add(g *graph.Graph, tags []string, prefix string) error {
 	mg := metaGraph{Tags: tags, Signatures: g.Signatures, Parameters: g.Parameters(), Findings: graph.Scan(g)}
@@ -110,6 +128,9 @@ func (m *model) add(g *graph.Graph, tags []string, prefix string) error {
 		return err
 	}
 	if err := savedmodel.ReadVariables(g); err != nil {
+		return err
+	}
+	if err := mg.export(g, prefix); err != nil {
 		return err
 	}
 	frozen, kept, err := graph.Freeze(g)
