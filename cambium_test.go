@@ -75,31 +75,3 @@ func TestCallsGiveWhatTensorFlowGives(t *testing.T) {
 		}
 	})
 }
-
-// TestDigits runs both MNIST models in every format that TensorFlow runs, on twenty digits that Keras was asked about too.
-func TestDigits(t *testing.T) {
-	needTensorFlow(t)
-	text, err := os.ReadFile("scripts/testdata/mnist/golden.json")
-	require.NoError(t, err)
-	var golden struct {
-		Probabilities map[string]map[string][]float32 `json:"probabilities"`
-	}
-	require.NoError(t, json.Unmarshal(text, &golden))
-	for kind, want := range golden.Probabilities {
-		require.Len(t, want, 20)
-		for _, format := range mnistFormats {
-			t.Run(kind+"/"+format, func(t *testing.T) {
-				model, err := cambium.Load(filepath.Join("scripts/testdata/mnist", kind, format), nil)
-				require.NoError(t, err)
-				defer func() { require.NoError(t, model.Close()) }()
-				for digit, probabilities := range want {
-					y, err := model.Predict(t.Context(), pixels(t, kind, digit))
-					require.NoError(t, err)
-					require.NoError(t, tensor.AllClose(y, tensor.Must(tensor.Of(probabilities, 1, 10)), 1e-4, 1e-6), digit)
-				}
-			})
-		}
-	}
-}
-
-var mnistFormats = []string{"saved_model", "saved_model_tf1", "frozen.pb"}

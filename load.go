@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/cambium-go/cambium/dense"
 	"github.com/cambium-go/cambium/graph"
 	"github.com/cambium-go/cambium/keras"
 	"github.com/cambium-go/cambium/savedmodel"
@@ -21,7 +22,7 @@ const (
 	Native     Engine = "native"     // pure Go: dense networks
 )
 
-// ErrUnsupported says that an engine cannot run a model; the message names the op, the layer or what to install.
+// ErrUnsupported says that there is no such engine.
 var ErrUnsupported = errors.New("unsupported")
 
 // ErrUnsafe says that a model reaches outside of itself, to files, the network or the host's code; the message says where.
@@ -46,12 +47,38 @@ type Options struct {
 
 // Load reads the model at path, of any format that [Detect] knows, and makes it ready to be called.
 //
-// Errors wrap [ErrFormat], [ErrUnsupported], [graph.ErrNoSignature], [savedmodel.ErrNoMetaGraph], an error of package
-// tfbridge, or one of package io/fs.
+// Errors wrap [ErrFormat], [ErrUnsupported], [ErrUnsafe], [graph.ErrNoSignature], [savedmodel.ErrNoMetaGraph],
+// [dense.ErrUnsupported], an error of package keras or tfbridge, or one of package io/fs.
 func Load(path string, opts *Options) (Model, error) {
 	if opts == nil {
 		opts = &Options{}
 	}
+	switch opts.Engine {
+	case Native:
+		return loadNative(path, opts)
+	case TensorFlow:
+		return loadTensorFlow(path, opts)
+	case "", Auto:
+		return loadAuto(path, opts)
+	default:
+		return nil, fmt.Errorf("%w: there is no engine %q; the engines are auto, tensorflow and native", ErrUnsupported, opts.Engine)
+	}
+}
+
+// loadAuto takes TensorFlow where it is built in. Elsewhere the native engine runs what it can, and the error for the rest
+// says what is missing on both sides.
+func loadAuto(path string, opts *Options) (Model, error) {
+	if tfbridge.Available {
+		return loadTensorFlow(path, opts)
+	}
+	m, err := loadNative(path, opts)
+	if errors.Is(err, dense.ErrUnsupported) {
+		return nil, fmt.Errorf("%w; %w", err, tfbridge.ErrNotBuilt)
+	}
+	return m, err
+}
+
+func loadTensorFlow(path string, opts *Options) (Model, error) {
 	g, err := ReadGraph(path, opts.Tags...)
 	if err != nil {
 		return nil, err
@@ -61,7 +88,16 @@ func Load(path string, opts *Options) (Model, error) {
 			return nil, err
 		}
 	}
-	return newModel(path, g, opts)
+	o := opts.TensorFlow
+	o.Signature = opts.Signature
+	if opts.Threads != 0 {
+		o.Threads = opts.Threads
+	}
+	m, err := tfbridge.New(context.Background(), g, o)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return m, nil
 }
 
 func checkSafe(path string, g *graph.Graph) error {
@@ -71,26 +107,6 @@ func checkSafe(path string, g *graph.Graph) error {
 		}
 	}
 	return nil
-}
-
-func newModel(path string, g *graph.Graph, opts *Options) (Model, error) {
-	switch opts.Engine {
-	case Native:
-		return nil, fmt.Errorf("%s: %w: the native engine cannot run a graph yet; use the TensorFlow engine", path, ErrUnsupported)
-	case "", Auto, TensorFlow:
-		o := opts.TensorFlow
-		o.Signature = opts.Signature
-		if opts.Threads != 0 {
-			o.Threads = opts.Threads
-		}
-		m, err := tfbridge.New(context.Background(), g, o)
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", path, err)
-		}
-		return m, nil
-	default:
-		return nil, fmt.Errorf("%w: there is no engine %q; the engines are auto, tensorflow and native", ErrUnsupported, opts.Engine)
-	}
 }
 
 // ReadGraph reads the model at path as a graph, in pure Go, without an engine. Tags pick a SavedModel's meta graph.

@@ -1,0 +1,141 @@
+package cambium
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"sync"
+
+	"github.com/cambium-go/cambium/dense"
+	"github.com/cambium-go/cambium/graph"
+	"github.com/cambium-go/cambium/keras"
+	"github.com/cambium-go/cambium/savedmodel"
+	"github.com/cambium-go/cambium/tensor"
+)
+
+// nativeModel is a dense network on the native engine: one signature with one input and one output.
+type nativeModel struct {
+	mu        sync.RWMutex // held for reading by calls
+	model     *dense.Model // nil once closed
+	signature graph.Signature
+}
+
+// loadNative makes a model of the native engine; its error says which layer or op the engine lacks.
+func loadNative(path string, opts *Options) (Model, error) {
+	m, sig, err := readNative(path, opts)
+	if err != nil {
+		return nil, fmt.Errorf("%s: native engine: %w", path, err)
+	}
+	return &nativeModel{model: m, signature: sig}, nil
+}
+
+func readNative(path string, opts *Options) (*dense.Model, graph.Signature, error) {
+	format, err := Detect(path)
+	if err != nil {
+		return nil, graph.Signature{}, err
+	}
+	config := dense.Config{Threads: opts.Threads}
+	if format == Keras || format == H5 {
+		k, err := keras.Load(path)
+		if err != nil {
+			return nil, graph.Signature{}, err
+		}
+		sig := kerasSignature(k)
+		if opts.Signature != "" && opts.Signature != sig.Name {
+			return nil, sig, fmt.Errorf("%w: %s; the model has: %s", graph.ErrNoSignature, opts.Signature, sig.Name)
+		}
+		m, err := dense.FromKeras(k, config)
+		return m, sig, err
+	}
+	g, err := ReadGraph(path, opts.Tags...)
+	if err != nil {
+		return nil, graph.Signature{}, err
+	}
+	if g.Checkpoint != nil && g.Variables == nil {
+		if err := savedmodel.ReadVariables(g); err != nil {
+			return nil, graph.Signature{}, err
+		}
+	}
+	sig, err := g.Signature(opts.Signature)
+	if err != nil {
+		return nil, graph.Signature{}, err
+	}
+	m, err := dense.FromGraph(g, sig.Name, config)
+	return m, *sig, err
+}
+
+// kerasSignature is the signature that keras.Model.Graph gives a model.
+func kerasSignature(k *keras.Model) graph.Signature {
+	sig := graph.Signature{Name: graph.DefaultSignature, Method: "tensorflow/serving/predict"}
+	for _, e := range k.Inputs {
+		sig.Inputs = append(sig.Inputs, graph.Port{Name: e.Name, DType: e.DType, Shape: e.Shape})
+	}
+	for _, e := range k.Outputs {
+		sig.Outputs = append(sig.Outputs, graph.Port{Name: e.Name, DType: e.DType, Shape: e.Shape})
+	}
+	return sig
+}
+
+func (m *nativeModel) Signatures() []Signature { return []Signature{m.signature} }
+
+func (m *nativeModel) Call(ctx context.Context, inputs map[string]*tensor.Tensor) (map[string]*tensor.Tensor, error) {
+	return m.CallSignature(ctx, m.signature.Name, inputs)
+}
+
+func (m *nativeModel) CallSignature(ctx context.Context, signature string, inputs map[string]*tensor.Tensor) (map[string]*tensor.Tensor, error) {
+	if signature != m.signature.Name {
+		return nil, fmt.Errorf("%w: %s; the native engine has loaded: %s", graph.ErrNoSignature, signature, m.signature.Name)
+	}
+	in, out := m.signature.Inputs[0], m.signature.Outputs[0]
+	x := inputs[in.Name]
+	if x == nil || len(inputs) != 1 {
+		names := make([]string, 0, len(inputs))
+		for name := range inputs {
+			names = append(names, name)
+		}
+		return nil, fmt.Errorf("signature %s takes the input %s (%v %v), not %q", signature, in.Name, in.DType, in.Shape, strings.Join(names, ", "))
+	}
+	y, err := m.Predict(ctx, x)
+	if err != nil {
+		return nil, err
+	}
+	return map[string]*tensor.Tensor{out.Name: y}, nil
+}
+
+func (m *nativeModel) Predict(ctx context.Context, x *tensor.Tensor) (*tensor.Tensor, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	in, out := m.signature.Inputs[0], m.signature.Outputs[0]
+	if x == nil || x.DType() != in.DType {
+		return nil, fmt.Errorf("input %s: %w: it is %v, %v is needed", in.Name, tensor.ErrDType, x.DType(), in.DType)
+	}
+	if !in.Shape.Accepts(x.Shape()) {
+		return nil, fmt.Errorf("input %s: %w: it is %v, %v is needed", in.Name, tensor.ErrShape, x.Shape(), in.Shape)
+	}
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	if m.model == nil {
+		return nil, dense.ErrClosed
+	}
+	x, err := x.Cast(tensor.Float32)
+	if err != nil {
+		return nil, err
+	}
+	y, err := m.model.Predict(x)
+	if err != nil || out.DType == tensor.Invalid || out.DType == tensor.Float32 {
+		return y, err
+	}
+	return y.Cast(out.DType)
+}
+
+func (m *nativeModel) Close() error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.model == nil {
+		return nil
+	}
+	err := m.model.Close()
+	m.model = nil
+	return err
+}
