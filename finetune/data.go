@@ -26,10 +26,13 @@ type data struct {
 
 // input says how what a user has becomes a sample's features.
 type input struct {
-	shape   []int    // of a sample: [28, 28] for grey images, [features]
-	scale   float32  // of bytes; 0 for float32 features
-	columns []string // of a table
-	table   standard // of a table's columns
+	shape []int   // of a sample: [28, 28] for grey images, [features]
+	scale float32 // of bytes; 0 for float32 features
+	// preprocess says how a user of the exported model makes its input of an image, by package images' names: "none" where
+	// the model itself scales bytes, "" for tables.
+	preprocess string
+	columns    []string // of a table
+	table      standard // of a table's columns
 }
 
 // standard is the mean and the standard deviation that numbers are scaled by: (x - mean) / deviation.

@@ -1,6 +1,254 @@
 package finetune
 
-import "github.com/cambium-go/cambium/train"
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+	"path/filepath"
 
-// export writes the trained model in the formats that others load.
-func (s *session) export(train.Trainable) error { return nil }
+	"github.com/cambium-go/cambium"
+	"github.com/cambium-go/cambium/graph"
+	"github.com/cambium-go/cambium/internal/tfproto"
+	"github.com/cambium-go/cambium/keras"
+	"github.com/cambium-go/cambium/savedmodel"
+	"github.com/cambium-go/cambium/tensor"
+	"github.com/cambium-go/cambium/tfbridge"
+	"github.com/cambium-go/cambium/train"
+)
+
+// export writes the trained model in the formats that others load, and checks that it gives what the trained one gives.
+func (s *session) export(model train.Trainable) error {
+	weights, err := model.Weights(true)
+	if err != nil {
+		return err
+	}
+	m, err := s.kerasModel(weights)
+	if err != nil {
+		return fmt.Errorf("exporting: %w", err)
+	}
+	g, err := m.Graph()
+	if err != nil {
+		return fmt.Errorf("exporting: %w", err)
+	}
+	if err := s.signature(g); err != nil {
+		return fmt.Errorf("exporting: %w", err)
+	}
+	dir := s.path("saved_model")
+	err = savedmodel.Write(dir, g, savedmodel.WriteOptions{Prefix: "cambium_" + fingerprint(weights), Trainable: func(string) bool { return true }})
+	if err != nil {
+		return err
+	}
+	return s.verify(dir, model)
+}
+
+// fingerprint is a hash of weights: variables of different models on one TensorFlow server must not share a name.
+func fingerprint(weights []train.Weight) string {
+	h := sha256.New()
+	for _, w := range weights {
+		h.Write(w.Value.Bytes())
+	}
+	return hex.EncodeToString(h.Sum(nil)[:6])
+}
+
+// layer is an entry of a Keras Sequential's configuration.
+func layer(class string, config map[string]any) map[string]any {
+	return map[string]any{"module": "keras.layers", "class_name": class, "config": config, "registered_name": nil}
+}
+
+// kerasModel returns the network as a Keras Sequential: what the data need first, the trained layers, and for a regression
+// the way back to the target's unit.
+func (s *session) kerasModel(weights []train.Weight) (*keras.Model, error) {
+	h := &s.report.Hyperparameters
+	layers := []any{layer("InputLayer", map[string]any{"batch_shape": append([]any{nil}, anys(s.data.input.shape)...), "dtype": "float32", "name": "inputs"})}
+	add := func(class, name string, config map[string]any) {
+		config["name"], config["dtype"] = name, "float32"
+		layers = append(layers, layer(class, config))
+	}
+	if s.data.input.scale != 0 && s.data.input.preprocess == "none" {
+		add("Rescaling", "rescaling", map[string]any{"scale": float64(s.data.input.scale), "offset": 0.0})
+	}
+	if len(s.data.input.shape) > 1 {
+		add("Flatten", "flatten", map[string]any{"data_format": "channels_last"})
+	}
+	if t := s.data.input.table; t.Mean != nil {
+		variance := make([]float64, len(t.Deviation))
+		for i, d := range t.Deviation {
+			variance[i] = d * d
+		}
+		add("Normalization", "normalization", map[string]any{"axis": []any{-1}, "invert": false, "mean": [][]float64{t.Mean}, "variance": [][]float64{variance}})
+	}
+	for i := 0; i <= len(h.Hidden); i++ {
+		name, units, activation := "dense", s.outputs, s.output
+		if i > 0 {
+			name = fmt.Sprintf("dense_%d", i)
+		}
+		if i < len(h.Hidden) {
+			units, activation = h.Hidden[i], h.Activation
+		}
+		add("Dense", name, map[string]any{"units": units, "activation": activation, "use_bias": true})
+		if i < len(h.Hidden) && h.Dropout > 0 {
+			add("Dropout", fmt.Sprintf("dropout_%d", i), map[string]any{"rate": h.Dropout})
+		}
+	}
+	if s.data.classes == nil {
+		add("Rescaling", "unit", map[string]any{"scale": s.data.target.Deviation[0], "offset": s.data.target.Mean[0]})
+	}
+	config, err := json.Marshal(map[string]any{"module": "keras", "class_name": "Sequential", "registered_name": nil,
+		"config": map[string]any{"name": "sequential", "trainable": true, "layers": layers}})
+	if err != nil {
+		return nil, err
+	}
+	m, err := keras.FromConfig(config)
+	if err != nil {
+		return nil, err
+	}
+	values := make([]*tensor.Tensor, len(weights))
+	for i, w := range weights {
+		values[i] = w.Value
+	}
+	return m, m.SetWeights(values)
+}
+
+func anys(x []int) []any {
+	y := make([]any, len(x))
+	for i, v := range x {
+		y[i] = v
+	}
+	return y
+}
+
+// signature names the graph's ends as a user of the model wants them: probabilities, [batch, classes], and class, the name of
+// the likeliest; prediction for a regression.
+func (s *session) signature(g *graph.Graph) error {
+	sig := &g.Signatures[0]
+	sig.Inputs[0].Name = "inputs"
+	out := sig.Outputs[0]
+	if s.data.classes == nil {
+		sig.Outputs[0].Name = "prediction"
+		return nil
+	}
+	b := graph.NewBuilder()
+	probabilities := graph.Ref(out.Tensor)
+	if s.outputs == 1 { // a sigmoid: the other class has what is left
+		one := b.Const("class/one", tensor.Scalar(float32(1)))
+		rest := b.Op("Sub", "class/rest", []graph.Ref{one, probabilities}, graph.Attrs{"T": tensor.Float32})
+		probabilities = b.Op("ConcatV2", "class/probabilities", []graph.Ref{rest, probabilities, b.Int("class/concat_axis", 1)},
+			graph.Attrs{"T": tensor.Float32, "Tidx": tensor.Int32, "N": 2})
+	}
+	names, err := tensor.Of(s.data.classes)
+	if err != nil {
+		return err
+	}
+	index := b.Op("ArgMax", "class/index", []graph.Ref{probabilities, b.Int("class/argmax_axis", 1)},
+		graph.Attrs{"T": tensor.Float32, "Tidx": tensor.Int32, "output_type": tensor.Int64})
+	class := b.Op("GatherV2", "class/name", []graph.Ref{b.Const("class/names", names), index, b.Int("class/gather_axis", 0)},
+		graph.Attrs{"Tparams": tensor.String, "Tindices": tensor.Int64, "Taxis": tensor.Int32, "batch_dims": 0})
+	added, err := b.Finish()
+	if err != nil {
+		return err
+	}
+	g.Def = &tfproto.GraphDef{Node: append(g.Def.GetNode(), added.Def.GetNode()...), Library: g.Def.GetLibrary(), Versions: g.Def.GetVersions()}
+	sig.Outputs = []graph.Port{
+		{Name: "class", DType: tensor.String, Shape: tensor.Shape{-1}, Tensor: class.Tensor()},
+		{Name: "probabilities", DType: tensor.Float32, Shape: tensor.Shape{-1, len(s.data.classes)}, Tensor: probabilities.Tensor()},
+	}
+	return nil
+}
+
+const (
+	// verifySamples is how many samples the exported model is asked about.
+	verifySamples = 64
+	// verifyTolerance is how far its answers may be off, relative above 1: rounding differs between engines.
+	verifyTolerance = 1e-4
+)
+
+// verify loads the exported model and compares its answers with the trained one's.
+func (s *session) verify(dir string, model train.Trainable) error {
+	loaded, err := cambium.Load(dir, nil)
+	if errors.Is(err, cambium.ErrUnsupported) || errors.Is(err, tfbridge.ErrNotBuilt) {
+		return nil // this build has no engine for it
+	}
+	if err != nil {
+		return fmt.Errorf("the exported model: %w", err)
+	}
+	defer loaded.Close()
+	rows := min(verifySamples, s.data.training.Samples())
+	want := make([]float32, rows*s.outputs)
+	bound, err := model.Bind(&train.Dataset{X: s.data.training.X, Scale: s.data.training.Scale})
+	if err != nil {
+		return err
+	}
+	defer bound.Close()
+	if err := bound.Evaluate(all(s.data.training)[:rows], rows, want, nil); err != nil {
+		return err
+	}
+	x, err := s.asked(rows)
+	if err != nil {
+		return err
+	}
+	answers, err := loaded.Call(context.Background(), map[string]*tensor.Tensor{"inputs": x})
+	if err != nil {
+		return fmt.Errorf("the exported model: %w", err)
+	}
+	return s.compare(dir, want, answers)
+}
+
+// asked returns samples as a user of the exported model has them.
+func (s *session) asked(rows int) (*tensor.Tensor, error) {
+	d := s.data.training
+	part, err := d.X.Rows(0, rows)
+	if err != nil {
+		return nil, err
+	}
+	x := make([]float32, part.Len())
+	if part.DType() == tensor.Uint8 {
+		scale := d.FeatureScale()
+		if s.data.input.preprocess == "none" {
+			scale = 1 // the model does it
+		}
+		for i, b := range part.Bytes() {
+			x[i] = float32(b) * scale
+		}
+	} else {
+		values, err := tensor.Data[float32](part)
+		if err != nil {
+			return nil, err
+		}
+		t := s.data.input.table
+		for i, v := range values {
+			c := i % len(t.Mean)
+			x[i] = float32(float64(v)*t.Deviation[c] + t.Mean[c])
+		}
+	}
+	return tensor.Of(x, append([]int{rows}, s.data.input.shape...)...)
+}
+
+func (s *session) compare(dir string, want []float32, answers map[string]*tensor.Tensor) error {
+	name := "probabilities"
+	if s.data.classes == nil {
+		name = "prediction"
+	}
+	got, err := tensor.Data[float32](answers[name])
+	if err != nil {
+		return fmt.Errorf("the exported model %s: output %s: %w", dir, name, err)
+	}
+	step := len(got) * s.outputs / len(want) // 2 numbers for a sigmoid's one
+	for i, w := range want {
+		expected := float64(w)
+		if s.data.classes == nil {
+			expected = expected*s.data.target.Deviation[0] + s.data.target.Mean[0]
+		}
+		at := i
+		if s.outputs == 1 {
+			at = i*step + step - 1
+		}
+		if d := math.Abs(float64(got[at]) - expected); !(d <= verifyTolerance*max(1, math.Abs(expected))) {
+			return fmt.Errorf("%s: the exported model answers %v where the trained one answers %v (sample %d)", filepath.Clean(dir), got[at], expected, i/s.outputs)
+		}
+	}
+	return nil
+}

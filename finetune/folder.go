@@ -49,7 +49,7 @@ func loadFolder(ctx context.Context, o *Options) (*data, error) {
 	if gray(paths[0]) {
 		r.mode = images.Gray
 	}
-	d := &data{classes: classes, input: input{shape: []int{r.side, r.side, r.mode.Channels()}, scale: 1.0 / 255}}
+	d := &data{classes: classes, input: input{shape: []int{r.side, r.side, r.mode.Channels()}, scale: 1.0 / 255, preprocess: "none"}}
 	if d.training, err = r.read(ctx, paths, of); err != nil {
 		return nil, err
 	}

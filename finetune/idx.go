@@ -17,9 +17,9 @@ var garments = []string{"T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "
 
 // loadFetched reads MNIST or Fashion-MNIST, fetched into the user's cache the first time.
 func loadFetched(ctx context.Context, o *Options) (*data, error) {
-	get, classes := fetch.MNIST, []string(nil)
+	get, classes, preprocess := fetch.MNIST, []string(nil), "mnist"
 	if o.Data == "fashion-mnist" {
-		get, classes = fetch.FashionMNIST, garments
+		get, classes, preprocess = fetch.FashionMNIST, garments, "unit"
 	}
 	log := o.Log
 	if log == nil {
@@ -29,7 +29,11 @@ func loadFetched(ctx context.Context, o *Options) (*data, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", o.Data, err)
 	}
-	return loadIDX(dir, classes)
+	d, err := loadIDX(dir, classes)
+	if err == nil {
+		d.input.preprocess = preprocess
+	}
+	return d, err
 }
 
 // loadIDX reads a folder of IDX files. Classes without names are numbered.
@@ -44,7 +48,7 @@ func loadIDX(dir string, classes []string) (*data, error) {
 	const scale = 1.0 / 255
 	dataset := func(s mnist.Set) *train.Dataset { return &train.Dataset{X: s.Images, Y: s.Labels, Scale: scale} }
 	return &data{training: dataset(set.Train), test: dataset(set.Test), classes: classes,
-		input: input{shape: set.Train.Images.Shape()[1:], scale: scale}}, nil
+		input: input{shape: set.Train.Images.Shape()[1:], scale: scale, preprocess: "unit"}}, nil
 }
 
 // hasIDX reports whether a folder holds an IDX data set.

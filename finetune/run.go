@@ -82,7 +82,7 @@ func (s *session) prepare(ctx context.Context) (err error) {
 	if s.data.test != nil {
 		s.report.Data.Test = s.data.test.Samples()
 	}
-	s.report.Engine = s.engine.name
+	s.report.Engine, s.report.Preprocess = s.engine.name, s.data.input.preprocess
 	s.report.Seconds.Features = time.Since(began).Seconds()
 	return nil
 }

@@ -236,6 +236,9 @@ func (r *run) validate(ctx context.Context, logs map[string]float64) error {
 		if err := r.validation.Evaluate(part, batch, outputs, losses); err != nil {
 			return err
 		}
+		if at := slices.IndexFunc(losses, notFinite); at >= 0 {
+			return fmt.Errorf("%w: among samples %d to %d", ErrNotFinite, from+at*batch, min(from+(at+1)*batch, len(r.held))-1)
+		}
 		sum += lossSum(losses, len(part), batch)
 		r.measure(part, outputs, r.heldTargets, r.heldWeights)
 	}

@@ -38,6 +38,8 @@ type watch struct {
 // improves reports whether a value is better than the best so far.
 func (w *watch) improves(value, minDelta float64, rises bool) bool {
 	switch {
+	case value-value != 0: // NaN, or infinite
+		return false
 	case w.BestEpoch == 0:
 		return true
 	case rises:

@@ -1,0 +1,153 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/cambium-go/cambium/internal/cli"
+	"github.com/cambium-go/cambium/train"
+)
+
+// TestMain lets the test binary be the command, for tests that send it signals.
+func TestMain(m *testing.M) {
+	if os.Getenv("CAMBIUM_TEST_COMMAND") != "" {
+		main()
+	}
+	os.Exit(m.Run())
+}
+
+// table writes a table of two classes.
+func table(t *testing.T, rows int) string {
+	t.Helper()
+	r := train.NewRandom(1, 1)
+	var b strings.Builder
+	b.WriteString("x,y,class\n")
+	for i := range rows {
+		fmt.Fprintf(&b, "%.3f,%.3f,%s\n", r.Normal()+float64(3*(i%2)), r.Normal(), []string{"no", "yes"}[i%2])
+	}
+	path := filepath.Join(t.TempDir(), "table.csv")
+	require.NoError(t, os.WriteFile(path, []byte(b.String()), 0o600))
+	return path
+}
+
+func call(args ...string) (code int, stdout, stderr string) {
+	var out, log bytes.Buffer
+	code = cli.Main(newRoot(), args, &out, &log)
+	return code, out.String(), log.String()
+}
+
+func TestReport(t *testing.T) {
+	out := filepath.Join(t.TempDir(), "out")
+	code, stdout, stderr := call("--data", table(t, 200), "--out", out, "--epochs", "5", "--hidden", "8", "--learning-rate", "0.01", "--json")
+	require.Zero(t, code, stderr)
+	var report struct {
+		Data struct {
+			Classes           []string
+			Train, Validation int
+		}
+		History    []map[string]float64
+		Validation struct{ Accuracy float64 }
+		Engine     string
+	}
+	d := json.NewDecoder(strings.NewReader(stdout))
+	require.NoError(t, d.Decode(&report))
+	require.False(t, d.More(), "one document")
+	require.Equal(t, []string{"no", "yes"}, report.Data.Classes)
+	require.Len(t, report.History, 5)
+	require.EqualValues(t, 1, report.History[0]["epoch"])
+	for _, key := range []string{"loss", "accuracy", "val_loss", "val_accuracy", "seconds"} {
+		require.Contains(t, report.History[0], key)
+	}
+	require.Greater(t, report.Validation.Accuracy, 0.8)
+
+	code, stdout, _ = call("--data", table(t, 200), "--out", out, "--hidden", "0", "--epochs", "1")
+	require.Zero(t, code)
+	require.Contains(t, stdout, "accuracy")
+	require.Contains(t, stdout, out)
+}
+
+func TestExitCodes(t *testing.T) {
+	data := table(t, 50)
+	for _, c := range []struct {
+		args []string
+		code int
+		want string
+	}{
+		{nil, 2, "--data and --out are needed"},
+		{[]string{"--data", data}, 2, "--data and --out are needed"},
+		{[]string{"--data", data, "--out", t.TempDir(), "extra"}, 2, "takes no arguments"},
+		{[]string{"--wobble"}, 2, "--wobble"},
+		{[]string{"--data", data, "--out", t.TempDir(), "--epochs", "x"}, 2, "epochs"},
+		{[]string{"--data", data, "--out", t.TempDir(), "--optimizer", "wobble"}, 2, "wobble"},
+		{[]string{"--data", data, "--out", t.TempDir(), "--target", "wobble"}, 2, "wobble"},
+		{[]string{"--data", data, "--out", t.TempDir(), "--augment", "flip"}, 2, "--augment needs a --base"},
+		{[]string{"--data", "nowhere", "--out", t.TempDir()}, 1, "nowhere"},
+		{[]string{"--data", data, "--out", data}, 1, "table.csv"},
+		{[]string{"--data", data, "--out", t.TempDir(), "--learning-rate", "1e30", "--optimizer", "sgd", "--loss", "sparse_categorical_crossentropy",
+			"--epochs", "50"}, 1, "not finite"},
+	} {
+		code, stdout, stderr := call(c.args...)
+		require.Equal(t, c.code, code, "%v: %s", c.args, stderr)
+		require.Empty(t, stdout)
+		require.Regexp(t, `^finetune: [^\n]+\n$`, stderr, "one line")
+		require.Contains(t, stderr, c.want)
+	}
+	code, stdout, _ := call("--help")
+	require.Zero(t, code)
+	require.Contains(t, stdout, "finetune --data mnist --out my_model")
+	code, stdout, _ = call("--version")
+	require.Zero(t, code)
+	require.Contains(t, stdout, "engines")
+}
+
+// An interrupt loses at most one epoch: resumed, the run ends as one that was never interrupted.
+func TestInterrupt(t *testing.T) {
+	data, whole, broken := table(t, 4000), filepath.Join(t.TempDir(), "whole"), filepath.Join(t.TempDir(), "broken")
+	args := func(out string, more ...string) []string {
+		return append([]string{"--data", data, "--out", out, "--epochs", "40", "--batch", "1", "--hidden", "16", "--dropout", "0.2", "--patience", "0"}, more...)
+	}
+	code, _, stderr := call(args(whole)...)
+	require.Zero(t, code, stderr)
+
+	self, err := os.Executable()
+	require.NoError(t, err)
+	c := exec.Command(self, args(broken)...)
+	c.Env = append(os.Environ(), "CAMBIUM_TEST_COMMAND=1")
+	var log bytes.Buffer
+	c.Stderr = &log
+	require.NoError(t, c.Start())
+	checkpoint := filepath.Join(broken, "checkpoint", "training.npz")
+	require.Eventually(t, func() bool { _, err := os.Stat(checkpoint); return err == nil }, time.Minute, time.Millisecond)
+	require.NoError(t, c.Process.Signal(syscall.SIGINT))
+	if err := c.Wait(); err != nil { // else it was already over
+		require.Equal(t, 1, c.ProcessState.ExitCode(), log.String())
+		require.Contains(t, log.String(), "finetune: interrupted")
+		require.Contains(t, log.String(), "--resume")
+		require.NoFileExists(t, filepath.Join(broken, "report.json"))
+	}
+	code, _, stderr = call(args(broken, "--resume")...)
+	require.Zero(t, code, stderr)
+	require.Equal(t, epochs(t, whole), epochs(t, broken))
+}
+
+// epochs returns history.csv without the seconds.
+func epochs(t *testing.T, out string) []string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(out, "history.csv"))
+	require.NoError(t, err)
+	lines := strings.Split(strings.TrimSpace(string(text)), "\n")
+	for i, l := range lines {
+		lines[i] = l[:strings.LastIndexByte(l, ',')]
+	}
+	return lines
+}
