@@ -226,6 +226,7 @@ def main():
     parser.add_argument("--out", default=os.path.join(os.path.dirname(__file__), "testdata", "dense"))
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--only", default="", help="cases whose name contains this")
+    parser.add_argument("--every", type=int, default=1, help="only every Nth case, which ones depends on the seed")
     args = parser.parse_args()
     r = np.random.default_rng(args.seed)
     x = r.normal(size=(SAMPLES, INPUTS)).astype(np.float32)
@@ -234,7 +235,8 @@ def main():
             "values": (np.tanh(x @ r.normal(size=(INPUTS, OUTPUTS))) + 0.1 * r.normal(size=(SAMPLES, OUTPUTS))).astype(np.float32),
             "weights": r.uniform(0.2, 2, SAMPLES).astype(np.float32)}
     described, arrays = [], dict(data)
-    for i, case in enumerate(c for c in cases() if args.only in c["name"]):
+    chosen = [c for c in cases() if args.only in c["name"]][args.seed % args.every::args.every]
+    for i, case in enumerate(chosen):
         arrays[f"case{i}"] = record(case, data, args.seed * 1000 + i)
         described.append(case)
         print(f"{i:3} {case['name']}", flush=True)
