@@ -31,7 +31,8 @@ run: build ## read twenty handwritten digits with a model that Keras trained
 .PHONY: build
 build: libtensorflow ## build bin/infer and bin/finetune
 	@mkdir -p bin
-	$(TENSORFLOW) $(GO) build -tags '$(TAGS)' -o bin/ ./cmd/...
+	CGO_ENABLED=0 $(GO) build -tags '$(TAGS)' -o bin/ ./cmd/...
+	$(TENSORFLOW) for command in cmd/*; do $(GO) build -tags '$(TAGS)' -o "bin/$${command#cmd/}-tensorflow" "./$$command" || exit 1; done
 
 .PHONY: libtensorflow
 libtensorflow: ## fetch TensorFlow's C library into the user's cache (once)

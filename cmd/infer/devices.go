@@ -28,6 +28,9 @@ func newDevices() *cobra.Command {
 		Example: "  infer devices",
 		Args:    cli.Args(0, 0, "no arguments"),
 		RunE: func(c *cobra.Command, _ []string) error {
+			if err := cli.HandOver(); err != nil {
+				return err
+			}
 			report := devicesReport{TensorFlow: []tfbridge.Device{}, Native: nativeDevice{Threads: runtime.GOMAXPROCS(0)}}
 			if tfbridge.Available {
 				found, err := tfbridge.Devices()

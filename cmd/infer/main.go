@@ -8,7 +8,12 @@ import (
 	"github.com/spf13/cobra"
 )
 
-func main() { os.Exit(cli.Main(newRoot(), os.Args[1:], os.Stdout, os.Stderr)) }
+func main() {
+	if len(os.Args) > 1 && os.Args[1] == "--version" {
+		_ = cli.HandOver() // to the program that knows TensorFlow's version
+	}
+	os.Exit(cli.Main(newRoot(), os.Args[1:], os.Stdout, os.Stderr))
+}
 
 func newRoot() *cobra.Command {
 	root := &cobra.Command{

@@ -48,6 +48,11 @@ func (o *modelOptions) check() error {
 
 // load loads a model as the flags say.
 func (o *modelOptions) load(path string) (cambium.Model, error) {
+	if o.engine != string(cambium.Native) {
+		if err := cli.HandOver(); err != nil {
+			return nil, err
+		}
+	}
 	opts := &cambium.Options{
 		Engine:       cambium.Engine(o.engine),
 		Signature:    o.signature,
