@@ -26,12 +26,14 @@ type call struct {
 	c       *C.cambium_call
 	bytes   []byte   // of string inputs
 	lengths []uint64 // of string inputs
-
-	done      chan error  // from the goroutine of a run that can be abandoned
-	abandoned atomic.Bool // both sides set it; the second one to do so cleans up
+	aside   aside
 }
 
-func newCall() *call { return &call{c: C.cambium_new_call(), done: make(chan error, 1)} }
+func newCall() *call {
+	c := &call{c: C.cambium_new_call()}
+	c.aside.done, c.aside.run = make(chan error, 1), c.runAside
+	return c
+}
 
 func (c *call) free() { C.cambium_delete_call(c.c) }
 
@@ -107,8 +109,10 @@ func (c *call) setOptions(timeout time.Duration, onCaller bool) {
 }
 
 // run runs the plan on the inputs that were set. Unless it fails, freeOutputs must follow.
-func (c *call) run(p *plan) error {
+func (c *call) run(p *plan, rows int) error {
+	start := time.Now()
 	code := C.cambium_run(c.c, p.c)
+	p.ran(rows, time.Since(start))
 	if code == C.TF_OK {
 		return nil
 	}

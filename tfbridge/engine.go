@@ -171,8 +171,9 @@ func (e *engine) runNamed(ctx context.Context, p *plan, inputs map[string]*tenso
 	if err != nil {
 		return nil, err
 	}
+	n := rows(p.inputs, inputs)
 	if p.fast != nil {
-		p = p.fast.pick(rows(p.inputs, inputs))
+		p = p.fast.pick(n)
 	}
 	c.grow(len(p.inputs), len(p.outputs))
 	for i := range p.inputs {
@@ -181,7 +182,7 @@ func (e *engine) runNamed(ctx context.Context, p *plan, inputs map[string]*tenso
 			return nil, p.wrap(err)
 		}
 	}
-	if err := e.run(ctx, c, p); err != nil {
+	if err := e.run(ctx, c, p, n); err != nil {
 		return nil, p.wrap(err)
 	}
 	defer e.finish(c, p)
@@ -211,15 +212,16 @@ func (e *engine) predict(ctx context.Context, x *tensor.Tensor) (*tensor.Tensor,
 	if err != nil {
 		return nil, err
 	}
+	n := leading(x)
 	if p.fast != nil {
-		p = p.fast.pick(leading(x))
+		p = p.fast.pick(n)
 	}
 	c.grow(1, 1)
 	if err := c.setInput(0, x); err != nil {
 		e.gate.leave(c)
 		return nil, p.wrap(err)
 	}
-	if err := e.run(ctx, c, p); err != nil {
+	if err := e.run(ctx, c, p, n); err != nil {
 		return nil, p.wrap(err)
 	}
 	defer e.finish(c, p)
@@ -228,70 +230,38 @@ func (e *engine) predict(ctx context.Context, x *tensor.Tensor) (*tensor.Tensor,
 
 // run runs a plan whose inputs were set. If it returns nil the outputs are there and finish must follow; otherwise the call
 // was given back.
-func (e *engine) run(ctx context.Context, c *call, p *plan) error {
-	limit, err := e.limit(ctx)
-	if err != nil {
-		e.gate.leave(c)
-		return err
+func (e *engine) run(ctx context.Context, c *call, p *plan, rows int) error {
+	if e.opts.Timeout > 0 {
+		limited, cancel := context.WithTimeout(ctx, e.opts.Timeout)
+		defer cancel()
+		ctx = limited
 	}
-	c.setOptions(limit, !e.gpu)
-	if ctx.Done() == nil {
-		if err = c.run(p); err != nil {
+	if ctx.Done() == nil || p.quick(rows) {
+		c.setOptions(0, !e.gpu)
+		err := c.run(p, rows)
+		if err != nil {
 			e.gate.leave(c)
 		}
 		runtime.KeepAlive(e)
 		return err
 	}
-	c.abandoned.Store(false)
-	go e.runAside(c, p)
-	select {
-	case err = <-c.done:
-	case <-ctx.Done():
-		if c.abandoned.CompareAndSwap(false, true) {
-			return ctx.Err()
-		}
-		err = <-c.done
+	var left time.Duration
+	if deadline, ok := ctx.Deadline(); ok {
+		left = max(time.Until(deadline), time.Millisecond)
 	}
-	if err != nil {
+	c.setOptions(left, !e.gpu)
+	c.start(e, p, rows)
+	abandoned, err := c.wait(ctx)
+	if err != nil && !abandoned {
 		e.gate.leave(c)
 	}
 	return err
-}
-
-// runAside runs a plan for a caller that may go away.
-func (e *engine) runAside(c *call, p *plan) {
-	err := c.run(p)
-	if c.abandoned.CompareAndSwap(false, true) {
-		c.done <- err
-		return
-	}
-	if err == nil {
-		c.freeOutputs(p)
-	}
-	e.gate.leave(c)
 }
 
 // finish gives back a call whose outputs were copied.
 func (e *engine) finish(c *call, p *plan) {
 	c.freeOutputs(p)
 	e.gate.leave(c)
-}
-
-// limit returns how long a call may take; 0 means as long as it likes.
-func (e *engine) limit(ctx context.Context) (time.Duration, error) {
-	deadline, ok := ctx.Deadline()
-	if !ok {
-		return e.opts.Timeout, nil
-	}
-	left := time.Until(deadline)
-	switch {
-	case left <= 0:
-		return 0, context.DeadlineExceeded
-	case e.opts.Timeout > 0 && e.opts.Timeout < left:
-		return e.opts.Timeout, nil
-	default:
-		return left, nil
-	}
 }
 
 func (e *engine) close() error {

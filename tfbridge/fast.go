@@ -59,6 +59,7 @@ func newFast(g *graph.Graph, sig *graph.Signature, base *session, opts *Options)
 	if f.serial, err = s.signaturePlan(&flat.Signatures[0]); err != nil {
 		return nil, errors.Join(err, s.close())
 	}
+	f.serial.straight = true
 	return f, nil
 }
 
@@ -87,9 +88,7 @@ func (f *fast) pick(rows int) *plan {
 		if err != nil {
 			return
 		}
-		wide := *f.serial
-		wide.session, wide.c = s, f.serial.on(s)
-		f.wide = &wide
+		f.wide = f.serial.on(s)
 	})
 	if f.wide == nil {
 		return f.serial

@@ -225,7 +225,7 @@ func (s *session) do(feeds map[string]*tensor.Tensor, fetches []string, targets 
 			return nil, err
 		}
 	}
-	if err := c.run(p); err != nil {
+	if err := c.run(p, 1); err != nil {
 		return nil, err
 	}
 	defer c.freeOutputs(p)

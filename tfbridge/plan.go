@@ -10,6 +10,8 @@ import "C"
 import (
 	"context"
 	"fmt"
+	"sync/atomic"
+	"time"
 	"unsafe"
 
 	"github.com/cambium-go/cambium/graph"
@@ -23,6 +25,23 @@ type plan struct {
 	inputs  []graph.Port
 	outputs []graph.Port
 	fast    *fast // the same signature, rewritten; nil where that cannot be done
+
+	straight bool         // no loops: how long a run takes is a matter of how many rows there are
+	perRow   atomic.Int64 // nanoseconds, in the last run
+}
+
+// short is how long a caller can be expected to wait even if its context ends.
+const short = time.Millisecond
+
+// quick reports whether a run on so many rows will be over before it pays to start a goroutine for it.
+func (p *plan) quick(rows int) bool {
+	perRow := p.perRow.Load()
+	return p.straight && perRow > 0 && perRow*int64(rows) < int64(short)
+}
+
+// ran remembers how long a run took.
+func (p *plan) ran(rows int, d time.Duration) {
+	p.perRow.Store(max(int64(d)/int64(max(rows, 1)), 1))
 }
 
 // signaturePlan returns the plan of a signature.
@@ -79,8 +98,8 @@ func (p *plan) wrap(err error) error {
 }
 
 // on returns the same plan for another session on the same graph.
-func (p *plan) on(s *session) *C.cambium_plan {
-	return C.cambium_copy_plan(p.c, s.cSession)
+func (p *plan) on(s *session) *plan {
+	return &plan{name: p.name, session: s, c: C.cambium_copy_plan(p.c, s.cSession), inputs: p.inputs, outputs: p.outputs, straight: p.straight}
 }
 
 func (p *plan) free() { C.cambium_delete_plan(p.c) }
