@@ -8,8 +8,8 @@ import (
 // maxNesting bounds how deep types may contain types.
 const maxNesting = 32
 
-// maxElementSize bounds a type's size; 65,535 bytes are usual limits of what
-// contains them, fixed strings can be longer.
+// maxElementSize bounds a type's size. What contains elements is smaller; it
+// only keeps their number times their size from overflowing.
 const maxElementSize = 1 << 30
 
 // parseDatatype reads a datatype message:

@@ -8,26 +8,17 @@ func parseFillValue(messages messages, elementSize int) ([]byte, error) {
 		return nil, err
 	}
 	d := &decoder{buf: m.data, what: "fill value message"}
-	defined := ok
 	if ok {
-		switch version := d.u8(); version {
-		case 1, 2:
-			d.skip(2) // when to allocate and when to write
-			defined = d.u8() != 0 || version == 1
-		case 3:
-			defined = d.u8()&0x20 != 0
-		default:
-			return nil, unsupportedErrorf("fill value message version %d", version)
-		}
-	} else if m, defined, err = messages.find(msgOldFillValue); err != nil {
-		return nil, err
-	} else {
+		ok, err = skipToFillValue(d)
+	} else if m, ok, err = messages.find(msgOldFillValue); ok {
 		d.buf = m.data
 	}
-	if m.shared() {
+	switch {
+	case err != nil:
+		return nil, err
+	case m.shared():
 		return nil, unsupportedErrorf("shared fill value")
-	}
-	if !defined {
+	case !ok:
 		return nil, d.err
 	}
 	size := int(d.u32())
@@ -39,6 +30,24 @@ func parseFillValue(messages messages, elementSize int) ([]byte, error) {
 		return nil, formatErrorf("fill value of %d bytes for elements of %d", size, elementSize)
 	}
 	return value, d.err
+}
+
+// skipToFillValue reads what comes before the size (4) and the value and says
+// whether there are any:
+//
+//	version 1 or 2 | when to allocate | when to write | defined     or
+//	version 3 | flags
+func skipToFillValue(d *decoder) (defined bool, err error) {
+	switch version := d.u8(); version {
+	case 1, 2:
+		d.skip(2)
+		defined = d.u8() != 0 || version == 1
+	case 3:
+		defined = d.u8()&0x20 != 0
+	default:
+		err = unsupportedErrorf("fill value message version %d", version)
+	}
+	return defined, err
 }
 
 // fill sets all elements of dst to value.

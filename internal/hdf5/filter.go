@@ -3,6 +3,7 @@ package hdf5
 import (
 	"bytes"
 	"compress/zlib"
+	"errors"
 	"fmt"
 	"io"
 )
@@ -172,7 +173,7 @@ func (u *unfilterer) undoDeflate(data []byte, size int) (out []byte, err error) 
 	switch {
 	case n == len(out):
 		return nil, formatErrorf("gzip: more than the %d bytes of a chunk", size)
-	case err != io.EOF: // at EOF the stream's checksum has been verified
+	case !errors.Is(err, io.EOF): // at EOF the stream's checksum has been verified
 		return nil, fmt.Errorf("%w: gzip: %w", ErrFormat, err)
 	}
 	return out[:n], nil

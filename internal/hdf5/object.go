@@ -25,10 +25,13 @@ type object struct {
 	attrs []*Attribute
 }
 
+// Path implements [Object].
 func (o *object) Path() string { return o.path }
 
+// Attrs implements [Object].
 func (o *object) Attrs() []*Attribute { return o.attrs }
 
+// Attr implements [Object].
 func (o *object) Attr(name string) (*Attribute, bool) {
 	i, ok := slices.BinarySearchFunc(o.attrs, name, func(a *Attribute, name string) int {
 		return strings.Compare(a.name, name)

@@ -192,8 +192,11 @@ func (h *headerReader) addChunk(addr, size uint64) error {
 }
 
 func (h *headerReader) readChunks(next func(*decoder) (message, int)) error {
-	for i := 0; i < len(h.chunks); i++ {
-		d, err := h.readChunk(i)
+	for done := 0; ; done++ {
+		if done == len(h.chunks) { // continuations among the messages add some
+			return nil
+		}
+		d, err := h.readChunk(done)
 		if err != nil {
 			return err
 		}
@@ -208,7 +211,6 @@ func (h *headerReader) readChunks(next func(*decoder) (message, int)) error {
 			}
 		}
 	}
-	return nil
 }
 
 func (h *headerReader) add(m message) error {

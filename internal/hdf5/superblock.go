@@ -61,7 +61,7 @@ func findSignature(r io.ReaderAt, size uint64) (uint64, error) {
 
 func (sb *superblock) parseV0(d *decoder) error {
 	d.skip(4)
-	if offset, length := d.u8(), d.u8(); offset != 8 || length != 8 {
+	if offset, length := d.u8(), d.u8(); d.err == nil && (offset != 8 || length != 8) {
 		return unsupportedErrorf("addresses of %d and lengths of %d bytes (8 and 8 are read)", offset, length)
 	}
 	d.skip(9) // reserved, group leaf and internal node K, consistency flags
@@ -81,7 +81,7 @@ func (sb *superblock) parseV0(d *decoder) error {
 }
 
 func (sb *superblock) parseV2(d *decoder, buf []byte) error {
-	if offset, length := d.u8(), d.u8(); offset != 8 || length != 8 {
+	if offset, length := d.u8(), d.u8(); d.err == nil && (offset != 8 || length != 8) {
 		return unsupportedErrorf("addresses of %d and lengths of %d bytes (8 and 8 are read)", offset, length)
 	}
 	d.skip(1) // consistency flags

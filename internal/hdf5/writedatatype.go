@@ -1,5 +1,7 @@
 package hdf5
 
+import "fmt"
+
 // encodeDatatype encodes a datatype message of version 1; decodeDatatype
 // shows how.
 func encodeDatatype(t Datatype) ([]byte, error) {
@@ -56,7 +58,11 @@ func encodeDatatype(t Datatype) ([]byte, error) {
 		return nil, unsupportedErrorf("writing elements of type %s", t)
 	}
 	b := append([]byte{1<<4 | byte(t.Class)}, bits[:]...)
-	return append(le.AppendUint32(b, uint32(t.Size)), properties...), nil
+	b = append(le.AppendUint32(b, uint32(t.Size)), properties...)
+	if len(b) > maxMessageSize-7 {
+		return nil, fmt.Errorf("%w: a datatype described by %d bytes", ErrTooLarge, len(b))
+	}
+	return b, nil
 }
 
 func charset(t Datatype) byte {
