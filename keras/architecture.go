@@ -483,9 +483,10 @@ func (r *reader) sub(l *Layer) {
 	}
 }
 
-// standalone reports whether a file was written by Keras before it became tf.keras.
+// standalone reports whether a file was written by Keras before it became tf.keras: 1.x, and 2.0 to 2.3.
 func (r *reader) standalone() bool {
-	return r.age == keras1 || r.age == keras2 && !strings.Contains(r.version, "-tf") && len(r.version) > 2 && r.version[2] < '4'
+	parts := strings.SplitN(r.version, ".", 3)
+	return r.age == keras1 || r.age == keras2 && !strings.Contains(r.version, "-tf") && len(parts) > 1 && len(parts[1]) == 1 && parts[1] < "4"
 }
 
 // prefixed renames a layer as Bidirectional does: lstm becomes forward_lstm.

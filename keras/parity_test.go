@@ -46,7 +46,11 @@ func runCases(t *testing.T, dir string) {
 }
 
 func runCase(t *testing.T, model, npz string) {
-	m, err := keras.Load(model)
+	var options []keras.Option
+	if strings.Contains(filepath.Base(model), "theano") {
+		options = append(options, keras.WithBackend("tensorflow")) // as Python loads them; see scripts/parity_corpus.py
+	}
+	m, err := keras.Load(model, options...)
 	require.NoError(t, err)
 	recorded := readNPZ(t, npz)
 	inputs := map[string]*tensor.Tensor{}

@@ -340,9 +340,8 @@ def build(K):
     return cases
 
 
-def save(case, name, directory, formats=("keras", "h5")):
-    """Saves a case as NAME.keras and NAME.h5 with NAME.npz: x0, x1 … and y0, y1 … as Keras computes them."""
-    model, x = case()
+def record(model, x, path):
+    """Writes x0, x1 … and y0, y1 … as the model computes them."""
     if len(x) and x[0].dtype == object:
         import tensorflow as tf
         y = model(tf.constant(x[0].astype(str)), training=False)
@@ -354,9 +353,12 @@ def save(case, name, directory, formats=("keras", "h5")):
     for i, v in enumerate(flat):
         v = np.asarray(v)
         arrays[f"y{i}"] = v.astype(np.float32) if v.dtype.kind == "V" or "float16" in str(v.dtype) else v
-    np.savez(os.path.join(directory, name + ".npz"), **arrays)
-    written = []
+    np.savez(path, **arrays)
+
+
+def save(case, name, directory, formats=("keras", "h5")):
+    """Saves a case as NAME.keras and NAME.h5, and NAME.npz with what record writes."""
+    model, x = case()
+    record(model, x, os.path.join(directory, name + ".npz"))
     for f in formats:
         model.save(os.path.join(directory, f"{name}.{f}"))
-        written.append(f"{name}.{f}")
-    return written
