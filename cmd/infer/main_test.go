@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"encoding/json"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -18,6 +20,55 @@ const (
 	models = "../../scripts/testdata/models/"
 	digits = "../../scripts/testdata/mnist/"
 )
+
+// TestMain lets the test binary stand in for the command, for what shows only in a process of its own.
+func TestMain(m *testing.M) {
+	if os.Getenv("CAMBIUM_TEST_INFER") != "" {
+		main()
+		return
+	}
+	os.Exit(m.Run())
+}
+
+// process is the command as a process of its own.
+func process(t *testing.T, args ...string) *exec.Cmd {
+	t.Helper()
+	c := exec.CommandContext(t.Context(), os.Args[0], args...)
+	c.Env = append(os.Environ(), "CAMBIUM_TEST_INFER=1")
+	return c
+}
+
+func TestTensorFlowIsSilent(t *testing.T) {
+	needTensorFlow(t)
+	args := []string{"run", digits + "cnn/saved_model", digits + "digits/3_1.png"}
+	var errs bytes.Buffer
+	c := process(t, args...)
+	c.Stderr = &errs
+	out, err := c.Output()
+	require.NoError(t, err, errs.String())
+	require.Contains(t, string(out), "3_1.png")
+	require.Empty(t, errs.String())
+
+	c = process(t, append(args, "--verbose")...)
+	c.Stderr = &errs
+	_, err = c.Output()
+	require.NoError(t, err)
+	require.Contains(t, errs.String(), "tensorflow")
+}
+
+func TestInterruptEndsTheWork(t *testing.T) {
+	needTensorFlow(t)
+	c := process(t, "bench", digits+"mlp/saved_model", "--duration", "60s")
+	var errs bytes.Buffer
+	c.Stderr = &errs
+	require.NoError(t, c.Start())
+	time.Sleep(time.Second)
+	require.NoError(t, c.Process.Signal(os.Interrupt))
+	var exit *exec.ExitError
+	require.ErrorAs(t, c.Wait(), &exit)
+	require.Equal(t, cli.Failed, exit.ExitCode())
+	require.Equal(t, "infer: interrupted\n", errs.String())
+}
 
 // infer runs a command line and returns its exit code and what it printed.
 func infer(args ...string) (code int, stdout, stderr string) {
