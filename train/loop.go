@@ -298,7 +298,7 @@ func notFinite(v float32) bool { return v-v != 0 }
 // decide does what the epoch's figures call for.
 func (r *run) decide(e Epoch) error {
 	r.warn(e)
-	if len(r.held) > 0 && !r.result.Overfitting.Detected {
+	if len(r.held) > 0 {
 		r.result.Overfitting = DetectOverfitting(r.result.History, r.c.OverfittingPatience)
 	}
 	if p := r.c.ReduceLROnPlateau; p != nil {
