@@ -120,11 +120,12 @@ func (b *bound) Train(order []int32, batch int, outputs, losses []float32) error
 	width := b.m.OutputWidth()
 	for i := 0; i*batch < len(order); i++ {
 		first, last := i*batch, min(len(order), (i+1)*batch)
+		next := order[last:min(len(order), last+batch)]
 		var out []float32
 		if outputs != nil {
 			out = outputs[first*width : last*width]
 		}
-		loss, err := t.step(b, order[first:last], out)
+		loss, err := t.step(b, order[first:last], next, out)
 		if losses != nil {
 			losses[i] = float32(loss)
 		}

@@ -57,7 +57,7 @@ func (t *trainer) plan(n int) *plan {
 
 // actions lists a step up to the gradients.
 func (t *trainer) actions() []action {
-	list := []action{{reach: reachRows, samples: true, run: t.gather, cost: float64(t.m.inputPer * t.m.inputColumns)}}
+	list := []action{{reach: reachRows, samples: true, run: t.gather, cost: float64(8 * t.m.inputPer * t.m.inputColumns)}}
 	for i := range t.m.entries {
 		e, tp := t.m.entries[i], &t.tapes[i]
 		list = append(list, newAction(e, tp.out, outPer(e), func(b block, s *scratch) { e.node.train(tp, b, s) }))

@@ -24,6 +24,7 @@ type trainer struct {
 	// The present step:
 	data    *bound
 	order   []int32
+	next    []int32 // the samples of the step after it, brought closer meanwhile
 	outputs []float32
 	samples int
 }
@@ -92,9 +93,9 @@ func (t *trainer) gradients() {
 	}
 }
 
-// step trains on one batch and returns its loss.
-func (t *trainer) step(data *bound, order []int32, outputs []float32) (float64, error) {
-	t.data, t.order, t.outputs, t.samples = data, order, outputs, len(order)
+// step trains on one batch and returns its loss. next is the batch after it.
+func (t *trainer) step(data *bound, order, next []int32, outputs []float32) (float64, error) {
+	t.data, t.order, t.next, t.outputs, t.samples = data, order, next, outputs, len(order)
 	p := t.plan(len(order))
 	for i := range t.tapes {
 		tp := &t.tapes[i]
@@ -119,6 +120,16 @@ func (t *trainer) gather(b block, _ *scratch) {
 	for s := b.first; s < b.last; s++ {
 		t.data.gather(t.input, s, int(t.order[s]), t.m.inputPer)
 		t.head.penalties[s] = 0
+	}
+}
+
+// prefetch asks for sample i.
+func (b *bound) prefetch(i int) {
+	n := b.m.inputPer * b.m.inputColumns
+	if b.bytes == nil {
+		kernel.Prefetch(b.floats[i*n : (i+1)*n])
+	} else {
+		kernel.Prefetch(b.bytes[i*n : (i+1)*n])
 	}
 }
 

@@ -13,6 +13,7 @@ type updater struct {
 	t          *trainer
 	tasks      []updateTask
 	bounds     []int32 // which tasks are whose, see pool.Run
+	blocks     int     // of all tasks
 	gradient   func(task, worker int)
 	apply      func(task, worker int)
 	alone      bool
@@ -35,6 +36,7 @@ type updateTask struct {
 	first, last int
 	bias        *parameter // to be done along with block 0
 	biasIndex   int
+	before      int // blocks of the tasks before this one
 }
 
 func newUpdater(t *trainer) updater {
@@ -77,7 +79,6 @@ func (u *updater) list() {
 	}
 	threads := u.t.pool.Threads()
 	shares := make([][]updateTask, threads)
-	blocks := 0
 	for i, e := range u.t.m.entries {
 		for _, p := range append([]*parameter{e.kernel}, e.learnedParameters...) {
 			if p == nil || !p.trainable {
@@ -95,7 +96,6 @@ func (u *updater) list() {
 					tasks = append(tasks, task)
 				}
 			}
-			blocks += p.blocks()
 			for w := range threads {
 				shares[w] = append(shares[w], tasks[w*len(tasks)/threads:(w+1)*len(tasks)/threads]...)
 			}
@@ -103,10 +103,14 @@ func (u *updater) list() {
 	}
 	u.bounds = []int32{0}
 	for _, s := range shares {
-		u.tasks = append(u.tasks, s...)
+		for _, task := range s {
+			task.before = u.blocks
+			u.blocks += task.last - task.first
+			u.tasks = append(u.tasks, task)
+		}
 		u.bounds = append(u.bounds, int32(len(u.tasks)))
 	}
-	u.alone = blocks*kernel.Width*kernel.Width*16 < aloneCost
+	u.alone = u.blocks*kernel.Width*kernel.Width*16 < aloneCost
 }
 
 // prepare computes the coefficients of the step.
@@ -142,6 +146,7 @@ func (u *updater) run() {
 func (u *updater) run1(task *updateTask, s *scratch) {
 	tp, node := &u.t.tapes[task.entry], u.t.m.entries[task.entry].node
 	for down := task.first; down < task.last; down++ {
+		u.prefetch(task.before + down - task.first)
 		first, end := task.parameter.extent(task.panel, down)
 		g := s.tile[:end-first]
 		if d, ok := node.(*denseNode); ok {
@@ -155,6 +160,14 @@ func (u *updater) run1(task *updateTask, s *scratch) {
 		g := s.tile[:kernel.Width]
 		node.(*denseNode).biasGradient(tp, task.panel, g)
 		u.finish(task.bias, task.panel, 0, g, s)
+	}
+}
+
+// prefetch asks for the next batch's samples, a share of them with each block, so that they are near when they are gathered.
+func (u *updater) prefetch(block int) {
+	next := u.t.next
+	for _, i := range next[block*len(next)/u.blocks : (block+1)*len(next)/u.blocks] {
+		u.t.data.prefetch(int(i))
 	}
 }
 

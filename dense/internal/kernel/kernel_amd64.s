@@ -12855,6 +12855,19 @@ panel:
 	VZEROUPPER
 	RET
 
+// func prefetch(src *byte, lines int)
+// Requires: MMX+
+TEXT ·prefetch(SB), NOSPLIT, $0-16
+	MOVQ src+0(FP), AX
+	MOVQ lines+8(FP), CX
+
+line:
+	PREFETCHT1 (AX)
+	ADDQ       $0x40, AX
+	DECQ       CX
+	JNZ        line
+	RET
+
 // func transpose256(dst *float32, src *float32)
 // Requires: AVX
 TEXT ·transpose256(SB), NOSPLIT, $0-16

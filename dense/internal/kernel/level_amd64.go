@@ -1,6 +1,10 @@
 package kernel
 
-import "golang.org/x/sys/cpu"
+import (
+	"unsafe"
+
+	"golang.org/x/sys/cpu"
+)
 
 // tables holds the kernels of each level.
 var tables = [3]*table{AVX2: &table256, AVX512: &table512}
@@ -18,6 +22,13 @@ func Best() Level {
 
 // Pause tells the processor that this is a spin loop.
 func Pause() { pause() }
+
+// Prefetch asks for memory that will be read soon. It has no other effect.
+func Prefetch[T float32 | uint8](src []T) {
+	if len(src) > 0 {
+		prefetch((*byte)(unsafe.Pointer(&src[0])), (len(src)*int(unsafe.Sizeof(src[0]))+63)/64)
+	}
+}
 
 // FlushDenormals makes the calling thread treat subnormal numbers as zero, as TensorFlow does, and returns the previous
 // state for Restore. The caller must have locked its goroutine to the thread.

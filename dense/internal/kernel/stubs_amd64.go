@@ -440,6 +440,9 @@ func gather256(dst *float32, panel uintptr, panels int, src *float32)
 func gatherBytes256(dst *float32, panel uintptr, panels int, src *uint8)
 
 //go:noescape
+func prefetch(src *byte, lines int)
+
+//go:noescape
 func transpose256(dst *float32, src *float32)
 
 func pause()

@@ -28,6 +28,7 @@ func main() {
 		optimizers(s)
 	}
 	gathers()
+	prefetch()
 	transpose()
 	control()
 	Generate()

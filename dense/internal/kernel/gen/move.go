@@ -40,6 +40,19 @@ func gathers() {
 	}
 }
 
+// prefetch emits the request of cache lines for later.
+func prefetch() {
+	TEXT("prefetch", NOSPLIT, "func(src *byte, lines int)")
+	Pragma("noescape")
+	src, lines := arg("src"), arg("lines")
+	Label("line")
+	PREFETCHT1(at(src, 0))
+	ADDQ(Imm(64), src)
+	DECQ(lines)
+	JNZ(LabelRef("line"))
+	RET()
+}
+
 // transpose emits dst[c][r] = src[r][c] for a block of 32 by 32, sixteen 8 by 8 squares.
 func transpose() {
 	avx2.text("transpose", "dst, src *float32")
