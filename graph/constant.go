@@ -58,6 +58,8 @@ func (c *constants) compute(node string) *tensor.Tensor {
 		return args[0]
 	case len(args) == 2 && n.Op == "Reshape":
 		return reshape(args[0], args[1])
+	case len(args) == 1 && n.Op == "Squeeze":
+		return squeeze(args[0], n.Attr["squeeze_dims"].GetList().GetI())
 	case len(args) == 1 && f != nil:
 		return elementwise(args[0], tensor.Scalar(float32(0)), func(a, _ float32) float32 { return f(a) })
 	case len(args) == 2 && g != nil:
@@ -95,6 +97,32 @@ func reshape(t, shape *tensor.Tensor) *tensor.Tensor {
 	to := make(tensor.Shape, len(dims))
 	for i, d := range dims {
 		to[i] = int(d)
+	}
+	r, err := t.Reshape(to...)
+	if err != nil {
+		return nil
+	}
+	return r
+}
+
+// squeeze drops the given dimensions, or all, that are 1.
+func squeeze(t *tensor.Tensor, dims []int64) *tensor.Tensor {
+	rank := len(t.Shape())
+	drop := make([]bool, rank)
+	for _, d := range dims {
+		if d < 0 {
+			d += int64(rank)
+		}
+		if d < 0 || d >= int64(rank) || t.Shape()[d] != 1 {
+			return nil
+		}
+		drop[d] = true
+	}
+	to := tensor.Shape{}
+	for i, d := range t.Shape() {
+		if !drop[i] && (len(dims) > 0 || d != 1) {
+			to = append(to, d)
+		}
 	}
 	r, err := t.Reshape(to...)
 	if err != nil {

@@ -31,14 +31,12 @@ func Fold(g *Graph) (*Graph, error) {
 		f.fixed[inputNode(r)] = true
 	}
 	f.link()
-	for _, n := range g.Def.Node {
-		if f.nodes[n.Name] != n {
-			continue
-		}
-		if isLinear(n.Op) {
+	for _, old := range g.Def.Node {
+		switch n := f.nodes[old.Name]; {
+		case n == nil:
+		case isLinear(n.Op):
 			f.affine(n)
-		}
-		if n.Op == "Pad" || n.Op == "PadV2" {
+		case n.Op == "Pad" || n.Op == "PadV2":
 			f.pad(n)
 		}
 	}
@@ -181,7 +179,7 @@ func (f *folder) affine(n *tfproto.NodeDef) {
 		chain = append(chain, u)
 		last = u
 	}
-	if len(chain) == 0 || (len(chain) == 1 && chain[0].Op == "BiasAdd") || !finite(total) {
+	if len(chain) == 0 || (len(chain) == 1 && f.isPlainBias(chain[0])) || !finite(total) {
 		return
 	}
 	last := chain[len(chain)-1]
@@ -202,6 +200,11 @@ func (f *folder) affine(n *tfproto.NodeDef) {
 	if shifted {
 		f.bias(last, linear.Name, total.shift)
 	}
+}
+
+// isPlainBias reports whether a node adds a constant as it stands, so that there is nothing to gain.
+func (f *folder) isPlainBias(n *tfproto.NodeDef) bool {
+	return n.Op == "BiasAdd" && f.nodes[inputNode(n.Input[1])].Op == "Const"
 }
 
 // bias adds shift to the output of a node, in the place of the node that did that last.
