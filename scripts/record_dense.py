@@ -144,8 +144,9 @@ def cases():
     yield case("rmsprop centered", [dense(7, "tanh"), dense(OUTPUTS)], mse, "rmsprop", settings={"centered": True, "momentum": 0.5})
     yield case("sample weights", [dense(7, "tanh"), dense(OUTPUTS, "softmax")], cce, "adam", "onehot", weighted=True)
     for a in ACTIVATIONS:
-        # gradient descent on exponentials diverges
-        yield case(f"activation {a}", [dense(40, a), dense(OUTPUTS)], mse, "adam" if a == "exponential" else "sgd")
+        # gradient descent on many exponentials diverges
+        few = a == "exponential"
+        yield case(f"activation {a}", [dense(4 if few else 40, a), dense(OUTPUTS)], mse, "adagrad" if few else "sgd")
         yield case(f"output {a}", [dense(5, "tanh"), dense(OUTPUTS, a)], mse, "sgd", "onehot")
     yield case("activation layer", [dense(9), {"class": "Activation", "activation": "elu"}, dense(OUTPUTS)], mse, "sgd")
     for name, layer in {"batch normalization": {"class": "BatchNormalization", "momentum": 0.9},
