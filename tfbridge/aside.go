@@ -31,9 +31,11 @@ func (c *call) wait(ctx context.Context) (abandoned bool, err error) {
 	case err = <-c.aside.done:
 		return false, err
 	case <-ctx.Done():
+		c.aside.engine.gate.abandon()
 		if c.aside.over.CompareAndSwap(false, true) {
 			return true, ctx.Err()
 		}
+		c.aside.engine.gate.reclaim()
 		return false, <-c.aside.done
 	}
 }
@@ -48,5 +50,5 @@ func (c *call) runAside() {
 	if err == nil {
 		c.freeOutputs(a.plan)
 	}
-	a.engine.gate.leave(c)
+	a.engine.gate.rejoin(c)
 }

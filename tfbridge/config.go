@@ -65,7 +65,7 @@ func (o *Options) config() (*tfproto.ConfigProto, error) {
 	}
 	c := &tfproto.ConfigProto{
 		IntraOpParallelismThreads: int32(o.Threads),
-		AllowSoftPlacement:        o.SoftPlacement || !d.gpu,
+		AllowSoftPlacement:        o.SoftPlacement || !d.gpu || d.index > 0, // ops without a kernel for GPU N have to go somewhere
 		GpuOptions:                &tfproto.GPUOptions{AllowGrowth: o.GPUMemoryGrowth, PerProcessGpuMemoryFraction: o.GPUMemoryFraction},
 	}
 	if d.cpu {

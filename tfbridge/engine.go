@@ -265,7 +265,7 @@ func (e *engine) finish(c *call, p *plan) {
 }
 
 func (e *engine) close() error {
-	e.gate.close()
+	e.gate.close(e.interrupt)
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.session == nil {
@@ -281,4 +281,16 @@ func (e *engine) close() error {
 	errs = append(errs, e.session.close())
 	e.session, e.plans, e.rewrite = nil, nil, nil
 	return errors.Join(errs...)
+}
+
+// interrupt makes TensorFlow end what runs, as soon as it looks.
+func (e *engine) interrupt() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, p := range e.plans {
+		if p.fast != nil {
+			p.fast.interrupt()
+		}
+	}
+	e.session.interrupt()
 }

@@ -96,6 +96,13 @@ func (f *fast) pick(rows int) *plan {
 	return f.wide
 }
 
+func (f *fast) interrupt() {
+	f.serial.session.interrupt()
+	if f.wide != nil {
+		f.wide.session.interrupt()
+	}
+}
+
 func (f *fast) close() error {
 	var err error
 	if f.wide != nil {

@@ -5,6 +5,7 @@ package tfbridge
 import (
 	"context"
 	"sync"
+	"time"
 )
 
 // gate lets so many calls run at once and owns what they run in. The one that was used last is used next: its memory is in
@@ -14,8 +15,9 @@ type gate struct {
 	closed chan struct{}
 	once   sync.Once
 
-	mu   sync.Mutex
-	idle []*call
+	mu        sync.Mutex
+	idle      []*call
+	abandoned int // calls that run though nobody waits for them
 }
 
 func newGate(n int) *gate {
@@ -69,14 +71,46 @@ func (g *gate) isClosed() bool {
 	}
 }
 
-// close turns new calls away, waits for those that run, and frees what they ran in. When it returns, nothing runs.
-func (g *gate) close() {
+// abandon notes that nobody waits for a call that runs; rejoin gives it back when it has ended.
+func (g *gate) abandon() {
+	g.mu.Lock()
+	g.abandoned++
+	g.mu.Unlock()
+}
+
+func (g *gate) rejoin(c *call) {
+	g.reclaim()
+	g.leave(c)
+}
+
+// reclaim takes an abandon back.
+func (g *gate) reclaim() {
+	g.mu.Lock()
+	g.abandoned--
+	g.mu.Unlock()
+}
+
+// close turns new calls away, waits for those that run, and frees what they ran in. When only abandoned calls are left it
+// interrupts them. When it returns, nothing runs.
+func (g *gate) close(interrupt func()) {
 	g.once.Do(func() {
 		g.mu.Lock()
 		close(g.closed)
 		g.mu.Unlock()
-		for range cap(g.tokens) {
-			g.tokens <- struct{}{}
+		tick := time.NewTicker(time.Millisecond)
+		defer tick.Stop()
+		for gone := 0; gone < cap(g.tokens); {
+			select {
+			case g.tokens <- struct{}{}:
+				gone++
+			case <-tick.C:
+				g.mu.Lock()
+				left := g.abandoned
+				g.mu.Unlock()
+				if left > 0 && gone+left == cap(g.tokens) {
+					interrupt()
+				}
+			}
 		}
 		for _, c := range g.idle {
 			c.free()

@@ -7,30 +7,33 @@ type Options struct {
 	// Signature is the one that Call and Predict use. Empty: the only one, else serving_default.
 	Signature string
 
-	// Threads is how many threads one kernel may use. 0 lets this package choose: one, since calls from several goroutines
-	// keep the other cores busy. The number belongs to the process: the first Model decides.
+	// Threads is how many threads one kernel may use. 0 means one where a call is too small to share out, otherwise one per
+	// core.
 	Threads int
-	// MaxConcurrent is how many calls run inside TensorFlow at once; others wait. 0 means one per core.
+	// MaxConcurrent is how many calls run inside TensorFlow at once; others wait. 0 means one per core (GOMAXPROCS).
 	MaxConcurrent int
-	// Timeout ends the work of a call that takes longer. 0 means no limit but the context's deadline.
+	// Timeout ends a call that takes longer. 0 means no limit but the context's deadline.
 	Timeout time.Duration
 
-	// Device is "auto" or empty (a GPU if there is one), "cpu", "gpu" (the first one) or "gpu:N".
+	// Device is "auto" or empty (a GPU if there is one), "cpu", "gpu" (the first one) or "gpu:N". It is an error to ask for a
+	// GPU that is not there.
 	Device string
 	// GPUMemoryGrowth takes GPU memory as it is needed instead of nearly all of it at once.
 	GPUMemoryGrowth bool
 	// GPUMemoryFraction is the share of each GPU's memory that TensorFlow may take, between 0 and 1. 0 means TensorFlow's own
 	// choice.
 	GPUMemoryFraction float64
-	// SoftPlacement runs an op on the CPU where the device that the graph asks for is missing or has no kernel for it.
+	// SoftPlacement runs an op on the CPU where the device that was asked for has no kernel for it. Unless Device demands a
+	// GPU this is so anyway.
 	SoftPlacement bool
 
-	// LogLevel is what TensorFlow may write to standard error. It belongs to the process: the first Model decides.
+	// LogLevel is what TensorFlow may write to standard error. Where models differ, the most talkative one decides for the
+	// process. The environment variable TF_CPP_MIN_LOG_LEVEL, if it is set, decides alone.
 	LogLevel LogLevel
 	// ConfigProto is a serialized tensorflow.ConfigProto. Its fields win over those that the options above set.
 	ConfigProto []byte
-	// NoRewrite runs the graph as it was loaded. Otherwise a signature that writes no variable runs with its functions
-	// inlined and its variables as constants, which is faster and gives the same results up to rounding.
+	// NoRewrite runs the graph as it was loaded. Otherwise a signature that neither reads nor writes state runs on the CPU with
+	// its functions inlined and its variables as constants, which is faster and gives the same results up to rounding.
 	NoRewrite bool
 }
 
@@ -39,7 +42,7 @@ type LogLevel int
 
 // The log levels.
 const (
-	LogNothing LogLevel = iota // nothing, the default
+	LogNothing LogLevel = iota // nothing but what it dies of, the default
 	LogErrors
 	LogWarnings
 	LogInfo

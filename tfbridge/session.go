@@ -99,6 +99,13 @@ func (s *session) close() error {
 	return nil
 }
 
+// interrupt cancels what runs; the session cannot be used any more.
+func (s *session) interrupt() {
+	status := C.TF_NewStatus()
+	C.TF_CloseSession(s.cSession, status)
+	C.TF_DeleteStatus(status)
+}
+
 // deleteGraph frees a graph now, not when Go's garbage collector gets to it.
 func deleteGraph(g *binding.Graph) {
 	if p, err := pointer(g, "TF_Graph"); err == nil {
