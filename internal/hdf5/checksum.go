@@ -2,6 +2,14 @@ package hdf5
 
 import "math/bits"
 
+// verifyChecksums is false in tests that are after what checksums protect.
+var verifyChecksums = true
+
+// checksumOK reports whether want is the checksum of a block of metadata.
+func checksumOK(block []byte, want uint32) bool {
+	return !verifyChecksums || lookup3(block) == want
+}
+
 // lookup3 is the checksum of all newer metadata: Bob Jenkins's "hashlittle"
 // with an initial value of 0 (burtleburtle.net/bob/c/lookup3.c).
 func lookup3(key []byte) uint32 {

@@ -133,7 +133,7 @@ func (a *arrayReader) readPage(addr uint64, used bool, n uint64) error {
 		return err
 	}
 	end := len(buf) - 4
-	if lookup3(buf[:end]) != le.Uint32(buf[end:]) {
+	if !checksumOK(buf[:end], le.Uint32(buf[end:])) {
 		return formatErrorf("page of an array of chunks at address %d: wrong checksum", addr)
 	}
 	a.elements = append(a.elements, buf[:end]...)

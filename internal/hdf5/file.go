@@ -124,7 +124,7 @@ func (f *File) readBlock(addr, n uint64, signature, what string) (*decoder, erro
 		return nil, formatErrorf("no %s at address %d", what, addr)
 	}
 	end := n - 4
-	if lookup3(buf[:end]) != le.Uint32(buf[end:]) {
+	if !checksumOK(buf[:end], le.Uint32(buf[end:])) {
 		return nil, formatErrorf("%s at address %d: wrong checksum", what, addr)
 	}
 	return &decoder{buf: buf[4:end], what: what}, nil

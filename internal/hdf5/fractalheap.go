@@ -213,13 +213,14 @@ func checkBlock(block []byte, at int, addr uint64) error {
 	}
 	field := block[at : at+4]
 	want := le.Uint32(field)
-	clear(field)
-	sum := lookup3(block)
+	checksummed := block
 	if at == len(block)-4 {
-		sum = lookup3(block[:at])
+		checksummed = block[:at]
 	}
+	clear(field)
+	ok := checksumOK(checksummed, want)
 	le.PutUint32(field, want)
-	if sum != want {
+	if !ok {
 		return formatErrorf("fractal heap block at address %d: wrong checksum", addr)
 	}
 	return nil

@@ -11,8 +11,8 @@ import (
 // damagedFiles are small files that together have every structure.
 var damagedFiles = []string{"types_earliest.h5", "attributes_earliest.h5", "many_links_latest.h5", "many_attributes_latest.h5", "chunks_latest.h5"}
 
-// damage is what a truncated or changed file may do: fail, or be read with
-// as many objects as before, within bounded memory.
+// checkDamaged: a changed file fails, or is read with as many objects as
+// before (any number if that is negative), within bounded memory.
 func checkDamaged(t *testing.T, data []byte, objects int) {
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
@@ -24,7 +24,7 @@ func checkDamaged(t *testing.T, data []byte, objects int) {
 	// 64 MiB may be implied by a damaged shape, and read in two ways.
 	limit := 2*impliedBytes + 200*uint64(len(data))
 	require.Less(t, after.TotalAlloc-before.TotalAlloc, limit, "memory taken for a damaged file")
-	if err != nil {
+	if err != nil || objects < 0 {
 		return
 	}
 	n, err := countObjects(f)
@@ -70,6 +70,23 @@ func TestChangedBytes(t *testing.T) {
 				at, change := rng.IntN(len(data)), byte(1+rng.IntN(255))
 				data[at] ^= change
 				checkDamaged(t, data, objects)
+				data[at] ^= change
+			}
+		})
+	}
+}
+
+// Behind right checksums, too, damage is an error or within bounds.
+func TestChangedBytesBehindChecksums(t *testing.T) {
+	withoutChecksums(t)
+	for _, name := range []string{"tiny_latest.h5", "many_links_latest.h5", "many_attributes_latest.h5", "chunks_latest.h5"} {
+		t.Run(name, func(t *testing.T) {
+			data := testBytes(t, name)
+			rng := rand.New(rand.NewPCG(5, 6))
+			for range rounds() {
+				at, change := rng.IntN(len(data)), byte(1+rng.IntN(255))
+				data[at] ^= change
+				checkDamaged(t, data, -1)
 				data[at] ^= change
 			}
 		})

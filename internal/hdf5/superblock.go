@@ -90,7 +90,7 @@ func (sb *superblock) parseV2(d *decoder, buf []byte) error {
 	end := d.u64()
 	sb.rootHeader = d.u64()
 	checksummed := buf[:len(buf)-len(d.buf)]
-	if sum := d.u32(); d.err == nil && sum != lookup3(checksummed) {
+	if sum := d.u32(); d.err == nil && !checksumOK(checksummed, sum) {
 		return formatErrorf("superblock checksum")
 	}
 	return sb.setEnd(base, end, d)

@@ -224,6 +224,25 @@ def unsupported(f):
     f.create_dataset("scaleoffset", data=np.arange(10), chunks=(10,), scaleoffset=0)
 
 
+def tiny(f):
+    """A little of everything, for fuzzing."""
+    one = f.create_dataset("g/one", data=np.float32([1, 2]))
+    for i in range(12):
+        f["g/l%d" % i] = one
+    for i in range(9):
+        f.attrs["a%d" % i] = i
+    f.attrs["text"] = "hello"
+    one.attrs["names"] = np.array([b"a", b"bc"])
+    a = np.arange(12, dtype="u1").reshape(3, 4)
+    f.create_dataset("fixed", data=a, chunks=(2, 2), compression="gzip", shuffle=True, fletcher32=True)
+    f.create_dataset("growing", data=a, chunks=(1, 2), maxshape=(None, 4))
+    f.create_dataset("both", data=a, chunks=(2, 2), maxshape=(None, None), compression="lzf")
+    f.create_dataset("single", data=a, chunks=(3, 4))
+    f.create_dataset("bool", data=np.array([True]))
+    f.create_dataset("compound", data=np.array([(1, 2.5)], dtype=[("a", "i4"), ("b", "f8")]))
+    f.create_dataset("text", data=["é"])
+
+
 def cycle(f):
     f["a/b/values"] = np.float32([1])
     f["a/b/up"] = f["a"]
@@ -293,7 +312,7 @@ def main():
     files = {
         "types": types, "attributes": attributes, "chunks": chunks, "many_links": many_links,
         "many_attributes": many_attributes, "many_chunks": many_chunks, "links": links,
-        "edited": edited,
+        "edited": edited, "tiny": tiny,
     }
     manifest = {}
     for name, write in files.items():
