@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -20,8 +21,9 @@ type data struct {
 	test       *train.Dataset // nil: there is none
 	classes    []string       // nil for regression
 	input      input
-	target     standard // of a regression
-	skipped    []string // files that could not be read
+	target     standard  // of a regression
+	skipped    []string  // files that could not be read
+	examples   []picture // with a base: the first of the training images, in training's order
 }
 
 // input says how what a user has becomes a sample's features.
@@ -40,11 +42,24 @@ type standard struct {
 	Mean, Deviation []float64
 }
 
-// load reads the data that o names.
-func load(ctx context.Context, o *Options) (*data, error) {
+// load reads the data that o names; with a base, as the features of its images.
+func load(ctx context.Context, o *Options, b *base) (*data, error) {
+	if b == nil {
+		return loadSamples(ctx, o, nil)
+	}
+	e, err := newExtractor(ctx, o, b)
+	if err != nil {
+		return nil, err
+	}
+	d, err := loadSamples(ctx, o, e)
+	return d, errors.Join(err, e.close())
+}
+
+func loadSamples(ctx context.Context, o *Options, e *extractor) (*data, error) {
 	switch o.Data {
 	case "mnist", "fashion-mnist":
-		return loadFetched(ctx, o)
+		d, err := loadFetched(ctx, o)
+		return e.inPlaceOf(ctx, d, err)
 	}
 	info, err := os.Stat(o.Data)
 	if err != nil {
@@ -52,13 +67,17 @@ func load(ctx context.Context, o *Options) (*data, error) {
 	}
 	switch {
 	case !info.IsDir() && strings.EqualFold(filepath.Ext(o.Data), ".csv"):
+		if e != nil {
+			return nil, fmt.Errorf("%s: %w: a base takes images, not a table; leave --base out", o.Data, ErrOption)
+		}
 		return loadTable(o)
 	case !info.IsDir():
 		return nil, fmt.Errorf("%s: %w: a file must be a .csv table", o.Data, ErrData)
 	case hasIDX(o.Data):
-		return loadIDX(o.Data, nil)
+		d, err := loadIDX(o.Data, nil)
+		return e.inPlaceOf(ctx, d, err)
 	default:
-		return loadFolder(ctx, o)
+		return loadFolder(ctx, o, e)
 	}
 }
 

@@ -10,6 +10,7 @@
 //	split       a seeded, stratified part of it is held out for validation
 //	train       a multi-layer perceptron, through train.Fit                                       checkpoint/ history.csv tensorboard/
 //	measure     on the validation data, and on the test data where there are any                  curves.png confusion.png
+//	export      for TensorFlow, Keras and package cambium, loaded back and compared               saved_model/ model.keras
 //	report      everything above in one document                                                  report.json
 //
 // # Caveats

@@ -30,6 +30,11 @@ func (s *session) export(model train.Trainable) error {
 	if err != nil {
 		return fmt.Errorf("exporting: %w", err)
 	}
+	if s.base == nil {
+		if err := keras.Write(s.path("model.keras"), m); err != nil {
+			return err
+		}
+	}
 	g, err := m.Graph()
 	if err != nil {
 		return fmt.Errorf("exporting: %w", err)
@@ -37,10 +42,18 @@ func (s *session) export(model train.Trainable) error {
 	if err := s.signature(g); err != nil {
 		return fmt.Errorf("exporting: %w", err)
 	}
+	if s.base != nil {
+		if g, err = s.base.onBase(g); err != nil {
+			return fmt.Errorf("exporting: %w", err)
+		}
+	}
 	dir := s.path("saved_model")
 	err = savedmodel.Write(dir, g, savedmodel.WriteOptions{Prefix: "cambium_" + fingerprint(weights), Trainable: func(string) bool { return true }})
 	if err != nil {
 		return err
+	}
+	if s.base != nil {
+		return s.verifyOnBase(dir, model)
 	}
 	return s.verify(dir, model)
 }
@@ -79,7 +92,7 @@ func (s *session) kerasModel(weights []train.Weight) (*keras.Model, error) {
 		for i, d := range t.Deviation {
 			variance[i] = d * d
 		}
-		add("Normalization", "normalization", map[string]any{"axis": []any{-1}, "invert": false, "mean": [][]float64{t.Mean}, "variance": [][]float64{variance}})
+		add("Normalization", "normalization", map[string]any{"axis": []any{-1}, "invert": false, "mean": t.Mean, "variance": variance})
 	}
 	for i := 0; i <= len(h.Hidden); i++ {
 		name, units, activation := "dense", s.outputs, s.output

@@ -33,7 +33,7 @@ const (
 
 // loadFolder reads a folder with a sub-folder of images per class, or with train, validation (or val) and test folders of
 // that kind.
-func loadFolder(ctx context.Context, o *Options) (*data, error) {
+func loadFolder(ctx context.Context, o *Options, e *extractor) (*data, error) {
 	root := o.Data
 	if isDir(filepath.Join(root, "train")) {
 		root = filepath.Join(root, "train")
@@ -42,7 +42,7 @@ func loadFolder(ctx context.Context, o *Options) (*data, error) {
 	if err != nil {
 		return nil, wrap(ErrData, err)
 	}
-	r := &folderReader{o: o, classes: classes, side: o.ImageSize, mode: images.RGB}
+	r := &folderReader{o: o, classes: classes, side: o.ImageSize, mode: images.RGB, extractor: e}
 	if r.side == 0 {
 		r.side = defaultImageSize
 	}
@@ -50,6 +50,9 @@ func loadFolder(ctx context.Context, o *Options) (*data, error) {
 		r.mode = images.Gray
 	}
 	d := &data{classes: classes, input: input{shape: []int{r.side, r.side, r.mode.Channels()}, scale: 1.0 / 255, preprocess: "none"}}
+	if e != nil {
+		d.input = e.base.input()
+	}
 	if d.training, err = r.read(ctx, paths, of); err != nil {
 		return nil, err
 	}
@@ -61,7 +64,7 @@ func loadFolder(ctx context.Context, o *Options) (*data, error) {
 			return nil, err
 		}
 	}
-	d.skipped = r.skipped
+	d.skipped, d.examples = r.skipped, r.examples
 	return d, nil
 }
 
@@ -72,6 +75,9 @@ type folderReader struct {
 	side    int
 	mode    images.Mode
 	skipped []string
+	// extractor, if there is one, gives the features of images in place of their bytes.
+	extractor *extractor
+	examples  []picture // of the training images
 }
 
 // extra reads a further folder, the first of the names that is there; nil if none is.
@@ -99,8 +105,26 @@ func (r *folderReader) extra(ctx context.Context, names ...string) (*train.Datas
 	return nil, nil
 }
 
-// read decodes and resizes images on all cores. Unreadable ones are left out, up to a limit.
+// read reads images on all cores. Unreadable ones are left out, up to a limit.
 func (r *folderReader) read(ctx context.Context, paths []string, of []int) (*train.Dataset, error) {
+	var mu sync.Mutex
+	count, limit := 0, max(leastBroken, int(mostBroken*float64(len(paths))))
+	tooMany := func(err error) error {
+		mu.Lock()
+		defer mu.Unlock()
+		if count++; count > limit {
+			return fmt.Errorf("%s: %w: more than %d of %d images cannot be read; the last: %w", r.o.Data, ErrData, limit, len(paths), err)
+		}
+		return nil
+	}
+	if r.extractor != nil {
+		return r.features(ctx, paths, of, tooMany)
+	}
+	return r.bytes(ctx, paths, of, tooMany)
+}
+
+// bytes decodes and resizes images.
+func (r *folderReader) bytes(ctx context.Context, paths []string, of []int, tooMany func(error) error) (*train.Dataset, error) {
 	size := r.side * r.side * r.mode.Channels()
 	if len(paths) > mostImageBytes/size {
 		return nil, fmt.Errorf("%s: %w: %d images of %d bytes do not fit into memory; a smaller --image-size helps", r.o.Data, ErrData, len(paths), size)
@@ -108,20 +132,13 @@ func (r *folderReader) read(ctx context.Context, paths []string, of []int) (*tra
 	pixels, broken := make([]uint8, len(paths)*size), make([]error, len(paths))
 	workers, ctx := errgroup.WithContext(ctx)
 	workers.SetLimit(runtime.GOMAXPROCS(0))
-	var mu sync.Mutex
-	count, limit := 0, max(leastBroken, int(mostBroken*float64(len(paths))))
 	for i, path := range paths {
 		workers.Go(func() error {
 			if err := context.Cause(ctx); err != nil {
 				return err
 			}
-			if broken[i] = r.one(pixels[i*size:(i+1)*size], path); broken[i] == nil {
-				return nil
-			}
-			mu.Lock()
-			defer mu.Unlock()
-			if count++; count > limit {
-				return fmt.Errorf("%s: %w: more than %d of %d images cannot be read; the last: %w", r.o.Data, ErrData, limit, len(paths), broken[i])
+			if broken[i] = r.one(pixels[i*size:(i+1)*size], path); broken[i] != nil {
+				return tooMany(broken[i])
 			}
 			return nil
 		})
@@ -129,11 +146,48 @@ func (r *folderReader) read(ctx context.Context, paths []string, of []int) (*tra
 	if err := workers.Wait(); err != nil {
 		return nil, err
 	}
-	return r.dataset(pixels, size, of, broken, paths)
+	pixels, labels, err := whole(r, pixels, size, of, broken, paths)
+	if err != nil {
+		return nil, err
+	}
+	x, err := tensor.Of(pixels, len(labels), r.side, r.side, r.mode.Channels())
+	if err != nil {
+		return nil, err
+	}
+	return &train.Dataset{X: x, Scale: 1.0 / 255, Y: vector(labels)}, nil
 }
 
-// dataset keeps the images that could be read.
-func (r *folderReader) dataset(pixels []uint8, size int, of []int, broken []error, paths []string) (*train.Dataset, error) {
+// features sends images through the base.
+func (r *folderReader) features(ctx context.Context, paths []string, of []int, tooMany func(error) error) (*train.Dataset, error) {
+	e := r.extractor
+	pictures, broken := make([]picture, len(paths)), make([]error, len(paths))
+	for i, path := range paths {
+		pictures[i] = file{path, e.decoder}
+	}
+	rows := make([]float32, len(paths)*e.base.width)
+	if err := e.features(ctx, pictures, rows, broken, tooMany); err != nil {
+		return nil, err
+	}
+	rows, labels, err := whole(r, rows, e.base.width, of, broken, paths)
+	if err != nil {
+		return nil, err
+	}
+	x, err := tensor.Of(rows, len(labels), e.base.width)
+	if err != nil {
+		return nil, err
+	}
+	if r.examples == nil { // the training folder is read first
+		for i := 0; i < len(pictures) && len(r.examples) < exampleCount; i++ {
+			if broken[i] == nil {
+				r.examples = append(r.examples, pictures[i])
+			}
+		}
+	}
+	return &train.Dataset{X: x, Y: vector(labels)}, nil
+}
+
+// whole keeps the samples, of size elements each, whose images could be read, and returns their labels.
+func whole[T uint8 | float32](r *folderReader, samples []T, size int, of []int, broken []error, paths []string) ([]T, []int32, error) {
 	n, labels := 0, make([]int32, 0, len(of))
 	for i := range broken {
 		if broken[i] != nil {
@@ -141,18 +195,14 @@ func (r *folderReader) dataset(pixels []uint8, size int, of []int, broken []erro
 			r.o.logf("skipped: %v", broken[i])
 			continue
 		}
-		copy(pixels[n*size:], pixels[i*size:(i+1)*size])
+		copy(samples[n*size:], samples[i*size:(i+1)*size])
 		labels = append(labels, int32(of[i]))
 		n++
 	}
 	if n == 0 {
-		return nil, fmt.Errorf("%s: %w: no image could be read", r.o.Data, ErrData)
+		return nil, nil, fmt.Errorf("%s: %w: no image could be read", r.o.Data, ErrData)
 	}
-	x, err := tensor.Of(pixels[:n*size], n, r.side, r.side, r.mode.Channels())
-	if err != nil {
-		return nil, err
-	}
-	return &train.Dataset{X: x, Scale: 1.0 / 255, Y: vector(labels)}, nil
+	return samples[:n*size], labels, nil
 }
 
 // one reads an image into its bytes.

@@ -41,6 +41,14 @@ type Options struct {
 	Patience int
 	// ClassWeights is "" or "balanced": every class counts the same in the loss.
 	ClassWeights string
+	// Layer names the layer or node of the base whose output is its features; "" finds them.
+	Layer string
+	// Preprocess says how the base wants its images, by the names of images.ParsePreprocess; "" asks the base's files.
+	Preprocess string
+	// Cache is the folder that features are kept in; "" is a folder of the user's cache.
+	Cache string
+	// Device is "auto", "cpu", "gpu" or "gpu:N", for what runs on TensorFlow.
+	Device string
 	// Seed settles the split, the first weights, the shuffling and the dropout.
 	Seed uint64
 	// ImageSize is the side in pixels that images are resized to; 0 means 28 for a folder of images.
@@ -59,6 +67,8 @@ type Options struct {
 
 	// Log gets a line for each thing that a person should know: skipped files, what is fetched, overfitting.
 	Log io.Writer
+	// OnFeatures hears how many images have gone through the base; it may be called from several goroutines.
+	OnFeatures func(done, all int)
 	// OnProgress and OnEpoch follow the training, as train.Config's.
 	OnProgress func(train.Progress)
 	OnEpoch    func(train.Epoch) error
@@ -87,6 +97,14 @@ func Default() Options {
 	}
 }
 
+// DefaultHead returns the settings that a head on a base's features starts from: one Dense layer with softmax, a logistic
+// regression, regularized about as scikit-learn's is by default, and trained until the validation loss stops falling.
+func DefaultHead() Options {
+	o := Default()
+	o.Hidden, o.Epochs, o.Batch, o.Patience, o.L2 = nil, 200, 32, 20, 0.002
+	return o
+}
+
 // Validate returns an error that wraps ErrOption or ErrUnsupported, before anything is read.
 func (o *Options) Validate() error {
 	switch {
@@ -94,8 +112,10 @@ func (o *Options) Validate() error {
 		return fmt.Errorf("%w: no data was given", ErrOption)
 	case o.Out == "":
 		return fmt.Errorf("%w: no directory for the results was given", ErrOption)
-	case o.Base != "none":
-		return fmt.Errorf("%w: base %s: only \"none\" can be trained on so far", ErrUnsupported, o.Base)
+	case o.Base == "":
+		return fmt.Errorf("%w: no base was given; \"none\" trains a network on the data itself", ErrOption)
+	case o.Base == "none" && (o.Layer != "" || o.Preprocess != ""):
+		return fmt.Errorf("%w: layer and preprocess need a base", ErrOption)
 	case !(o.ValidationSplit >= 0 && o.ValidationSplit < 1):
 		return fmt.Errorf("%w: validation split %v is not in [0, 1)", ErrOption, o.ValidationSplit)
 	case o.Patience < 0:

@@ -15,6 +15,7 @@ import (
 // session is one call of Run.
 type session struct {
 	o         Options
+	base      *base // nil: the network is trained on the data themselves
 	data      *data
 	held      []int32
 	engine    engine
@@ -38,6 +39,12 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 		return nil, err
 	}
 	s := &session{o: o, engine: engine}
+	if o.Base != "none" {
+		if s.base, err = openBase(ctx, &s.o); err != nil {
+			return nil, err
+		}
+		defer func() { _ = s.base.close() }()
+	}
 	if err := s.prepare(ctx); err != nil {
 		return nil, err
 	}
@@ -59,7 +66,7 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 // prepare reads and splits the data.
 func (s *session) prepare(ctx context.Context) (err error) {
 	began := time.Now()
-	if s.data, err = load(ctx, &s.o); err != nil {
+	if s.data, err = load(ctx, &s.o, s.base); err != nil {
 		return err
 	}
 	if err := s.data.check(); err != nil {

@@ -55,6 +55,16 @@ func Decode(data []byte, mode Mode) (*tensor.Tensor, error) {
 	return decode(data, Options{Mode: mode})
 }
 
+// Check reports whether data starts as a PNG, JPEG, GIF or BMP image of at most DefaultMaxPixels, without decoding it.
+func Check(data []byte) error {
+	f, err := formatOf(data)
+	if err != nil {
+		return err
+	}
+	_, err = f.check(data, 0)
+	return err
+}
+
 // decode applies the options Mode, Upright and MaxPixels.
 func decode(data []byte, o Options) (*tensor.Tensor, error) {
 	f, err := formatOf(data)

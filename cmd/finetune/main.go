@@ -46,8 +46,8 @@ goes on from checkpoint/ with --resume, and ends with the same weights as an uni
 // flags are the command line's settings.
 type flags struct {
 	finetune.Options
-	json, compare                       bool
-	device, preprocess, augment, unfree string
+	json, compare     bool
+	augment, unfreeze string
 }
 
 func (f *flags) add(c *cobra.Command) {
@@ -71,13 +71,14 @@ func (f *flags) add(c *cobra.Command) {
 	s.IntVar(&f.Patience, "patience", f.Patience, "epochs without a better validation loss before stopping; 0: never")
 	s.StringVar(&f.ClassWeights, "class-weights", "", "balanced: every class counts the same")
 	s.Uint64Var(&f.Seed, "seed", f.Seed, "of everything random")
-	s.StringVar(&f.preprocess, "preprocess", "", "how images become numbers (with a base)")
-	s.IntVar(&f.ImageSize, "image-size", 0, "side in pixels that images are resized to (default 28)")
+	s.StringVar(&f.Preprocess, "preprocess", "", "how the base wants its images: tf, torch, caffe, unit, none (default: what its files say)")
+	s.StringVar(&f.Layer, "layer", "", "layer of the base whose output is its features (default: before its head)")
+	s.IntVar(&f.ImageSize, "image-size", 0, "side in pixels that images are resized to (default: 28, or what the base takes)")
 	s.StringVar(&f.augment, "augment", "", "random changes of the images (with a base)")
-	s.StringVar(&f.unfree, "unfreeze", "none", "layers of the base to train too: none, all, a number from the end, or a name")
+	s.StringVar(&f.unfreeze, "unfreeze", "none", "layers of the base to train too: none, all, a number from the end, or a name")
 	s.StringVar(&f.Engine, "engine", f.Engine, "auto, tensorflow or native")
 	s.IntVar(&f.Threads, "threads", 0, "threads to compute with (0: choose)")
-	s.StringVar(&f.device, "device", "auto", "auto, cpu, gpu or gpu:N")
+	s.StringVar(&f.Device, "device", "auto", "auto, cpu, gpu or gpu:N")
 	s.BoolVar(&f.Resume, "resume", false, "go on from DIR/checkpoint")
 	s.BoolVar(&f.compare, "compare", false, "train on both engines and compare")
 	s.IntVar(&f.Tune, "tune", 0, "try so many settings of the hyperparameters that are not given")
@@ -122,6 +123,14 @@ func (f *flags) complete(c *cobra.Command) error {
 			}
 		}
 	}
+	if f.Base != "none" {
+		f.headDefaults(changed)
+	}
+	for _, name := range []string{"augment", "unfreeze", "compare"} {
+		if changed(name) && f.Base != "none" && !(name == "unfreeze" && f.unfreeze == "none") {
+			return cli.UsageError("--%s: not built yet", name)
+		}
+	}
 	if len(f.Hidden) == 1 && f.Hidden[0] == 0 {
 		f.Hidden = nil
 	}
@@ -131,6 +140,22 @@ func (f *flags) complete(c *cobra.Command) error {
 		}
 	}
 	return nil
+}
+
+// headDefaults gives the flags that were not given the values that suit a head on a base.
+func (f *flags) headDefaults(changed func(string) bool) {
+	head := finetune.DefaultHead()
+	set := func(name string, put func()) {
+		if !changed(name) {
+			put()
+		}
+	}
+	set("hidden", func() { f.Hidden = head.Hidden })
+	set("epochs", func() { f.Epochs = head.Epochs })
+	set("batch", func() { f.Batch = head.Batch })
+	set("patience", func() { f.Patience = head.Patience })
+	set("l2", func() { f.L2 = head.L2 })
+	set("validation-split", func() { f.ValidationSplit = head.ValidationSplit })
 }
 
 // terminal reports whether a person watches.

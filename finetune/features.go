@@ -1,0 +1,254 @@
+package finetune
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"os"
+	"runtime"
+	"sync/atomic"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/cambium-go/cambium/images"
+	"github.com/cambium-go/cambium/tensor"
+	"github.com/cambium-go/cambium/tfbridge"
+	"github.com/cambium-go/cambium/train"
+)
+
+// chunk is how many images go through a base at once, on each core.
+const chunk = 8
+
+// picture is an image to compute features of: its content, and how to make of it what the base takes.
+type picture interface {
+	content() ([]byte, error)
+	// pixels returns float32 [height, width, channels] in any leading dimensions of 1, preprocessed.
+	pixels(ctx context.Context, content []byte) (*tensor.Tensor, error)
+	// asked returns the signature of an exported model, and its inputs, for the picture.
+	asked() (signature string, inputs map[string]*tensor.Tensor, err error)
+}
+
+// exampleCount is how many pictures an exported model is asked about.
+const exampleCount = 8
+
+// extractor computes features of pictures on all cores, chunk by chunk, so that few images are in memory at a time, however
+// many there are.
+type extractor struct {
+	base     *base
+	cache    *featureCache
+	decoder  *tfbridge.Model     // of image files
+	progress func(done, all int) // may be nil
+}
+
+func newExtractor(ctx context.Context, o *Options, b *base) (*extractor, error) {
+	dir, err := featureCacheDir(o)
+	if err != nil {
+		return nil, err
+	}
+	cache, err := openFeatureCache(dir, b.key(), b.width)
+	if err != nil {
+		return nil, err
+	}
+	decoding, err := decodeGraph(b.shape, b.preprocess)
+	if err == nil {
+		var decoder *tfbridge.Model
+		if decoder, err = tfbridge.New(ctx, decoding, o.tensorflow()); err == nil {
+			return &extractor{base: b, cache: cache, decoder: decoder, progress: o.OnFeatures}, nil
+		}
+	}
+	return nil, errors.Join(err, cache.close())
+}
+
+func (e *extractor) close() error { return errors.Join(e.decoder.Close(), e.cache.close()) }
+
+// key names what features depend on beside the image: the base with its weights, and how images are made ready for it.
+func (b *base) key() string {
+	return fmt.Sprintf("%s-%dx%dx%d-%v", b.hash[:32], b.shape[0], b.shape[1], b.shape[2], b.preprocess)
+}
+
+// input is what the exported model takes: images of 0 … 255, which it resizes and preprocesses itself.
+func (b *base) input() input { return input{shape: []int{b.width}, preprocess: images.None.String()} }
+
+// inPlaceOf puts features in the place of a data set's images. Without an extractor the images stay.
+func (e *extractor) inPlaceOf(ctx context.Context, d *data, err error) (*data, error) {
+	if e == nil || err != nil {
+		return d, err
+	}
+	d.input = e.base.input()
+	for _, set := range []*train.Dataset{d.training, d.validation, d.test} {
+		if set == nil {
+			continue
+		}
+		n := set.Samples()
+		pictures, rows := make([]picture, n), make([]float32, n*e.base.width)
+		for i := range pictures {
+			pictures[i] = digit{set.X, i, e.base}
+		}
+		if err := e.features(ctx, pictures, rows, make([]error, n), func(err error) error { return err }); err != nil {
+			return nil, err
+		}
+		if set == d.training {
+			d.examples = pictures[:min(n, exampleCount)]
+		}
+		if set.X, err = tensor.Of(rows, n, e.base.width); err != nil {
+			return nil, err
+		}
+		set.Scale = 0
+	}
+	return d, nil
+}
+
+// features fills rows, one of base.width numbers a picture. broken[i] is set for a picture that cannot be read, whose row stays
+// zero; tooMany may end the work after one.
+func (e *extractor) features(ctx context.Context, pictures []picture, rows []float32, broken []error, tooMany func(error) error) error {
+	workers, ctx := errgroup.WithContext(ctx)
+	workers.SetLimit(runtime.GOMAXPROCS(0))
+	var done atomic.Int64
+	for from := 0; from < len(pictures); from += chunk {
+		to := min(from+chunk, len(pictures))
+		workers.Go(func() error {
+			if err := context.Cause(ctx); err != nil {
+				return err
+			}
+			if err := e.chunk(ctx, pictures[from:to], rows[from*e.base.width:to*e.base.width], broken[from:to]); err != nil {
+				return err
+			}
+			for _, err := range broken[from:to] {
+				if err != nil {
+					if err := tooMany(err); err != nil {
+						return err
+					}
+				}
+			}
+			if n := done.Add(int64(to - from)); e.progress != nil {
+				e.progress(int(n), len(pictures))
+			}
+			return nil
+		})
+	}
+	return workers.Wait()
+}
+
+// chunk computes the features of a few pictures, taking from the cache what it knows.
+func (e *extractor) chunk(ctx context.Context, pictures []picture, rows []float32, broken []error) error {
+	var hashes [][sha256.Size]byte
+	var places []int
+	var batch []*tensor.Tensor
+	width := e.base.width
+	for i, p := range pictures {
+		content, err := p.content()
+		if err != nil {
+			broken[i] = err
+			continue
+		}
+		hash := sha256.Sum256(content)
+		if known := e.cache.get(hash); known != nil {
+			copy(rows[i*width:], known)
+			continue
+		}
+		x, err := p.pixels(ctx, content)
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		if err == nil {
+			x, err = x.Reshape(append([]int{1}, e.base.shape...)...)
+		}
+		if err != nil {
+			broken[i] = err
+			continue
+		}
+		hashes, places, batch = append(hashes, hash), append(places, i), append(batch, x)
+	}
+	if len(batch) == 0 {
+		return nil
+	}
+	return e.run(ctx, batch, func(k int, features []float32) { copy(rows[places[k]*width:], features) }, hashes)
+}
+
+// run sends a batch through the base, and gives and keeps what comes out.
+func (e *extractor) run(ctx context.Context, batch []*tensor.Tensor, give func(k int, features []float32), hashes [][sha256.Size]byte) error {
+	x, err := tensor.Concat(batch...)
+	if err != nil {
+		return err
+	}
+	y, err := e.base.model.Predict(ctx, x)
+	if err != nil {
+		return fmt.Errorf("base: %w", err)
+	}
+	values, err := tensor.Data[float32](y)
+	if err != nil {
+		return fmt.Errorf("base: %w", err)
+	}
+	features := make([][]float32, len(batch))
+	for k := range features {
+		features[k] = values[k*e.base.width : (k+1)*e.base.width : (k+1)*e.base.width]
+		give(k, features[k])
+	}
+	return e.cache.put(hashes, features)
+}
+
+// file is a picture in an image file, decoded by TensorFlow.
+type file struct {
+	path    string
+	decoder *tfbridge.Model
+}
+
+func (f file) content() ([]byte, error) { return os.ReadFile(f.path) }
+
+func (f file) pixels(ctx context.Context, content []byte) (*tensor.Tensor, error) {
+	if err := images.Check(content); err != nil { // before it is decoded in C
+		return nil, fmt.Errorf("%s: %w", f.path, err)
+	}
+	x, err := f.decoder.Predict(ctx, tensor.Scalar(string(content)))
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", f.path, err)
+	}
+	return x, nil
+}
+
+// digit is a picture of an IDX file, one of bytes [n, height, width].
+type digit struct {
+	set  *tensor.Tensor
+	at   int
+	base *base
+}
+
+func (d digit) content() ([]byte, error) {
+	rows, err := d.set.Rows(d.at, d.at+1)
+	if err != nil {
+		return nil, err
+	}
+	return rows.Bytes(), nil
+}
+
+func (d digit) pixels(_ context.Context, content []byte) (*tensor.Tensor, error) {
+	size, want := d.set.Shape(), d.base.shape
+	grey, err := tensor.FromBytes(tensor.Uint8, content, size[1], size[2], 1)
+	if err != nil {
+		return nil, err
+	}
+	x, err := images.Resize(grey, want[0], want[1], images.Bilinear)
+	if err != nil {
+		return nil, err
+	}
+	if want[2] == 3 {
+		if x, err = repeated(x); err != nil {
+			return nil, err
+		}
+	}
+	return d.base.preprocess.Apply(x)
+}
+
+// repeated makes three equal channels of one.
+func repeated(x *tensor.Tensor) (*tensor.Tensor, error) {
+	grey, err := tensor.Data[float32](x)
+	if err != nil {
+		return nil, err
+	}
+	rgb := make([]float32, 0, 3*len(grey))
+	for _, v := range grey {
+		rgb = append(rgb, v, v, v)
+	}
+	return tensor.Of(rgb, x.Shape()[0], x.Shape()[1], 3)
+}
