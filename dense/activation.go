@@ -154,20 +154,16 @@ func (n *softmaxNode) infer(in, out matrix, b block, s *scratch) {
 	// The rows go through the scratch's sums in pieces.
 	for first := b.first; first < b.last; first += len(s.top) {
 		rows := min(len(s.top), b.last-first)
-		kernel.Softmax(out.data[first*kernel.Width:], in.data[first*kernel.Width:], rows, in.stride, in.panels(), n.mask(in.columns, s), s.top[:], s.sum[:])
+		kernel.Softmax(out.data[first*kernel.Width:], in.data[first*kernel.Width:], rows, in.stride, in.panels(), softmaxMask(in.columns, s), s.top[:], s.sum[:])
 	}
 }
 
-// mask is 0 for the real columns of the last panel and kernel.Masked for padding.
-func (n *softmaxNode) mask(columns int, s *scratch) []float32 {
-	return softmaxMask(columns, s)
-}
-
+// softmaxMask is 0 for the columns of the last panel that are used and kernel.Masked for padding.
 func softmaxMask(columns int, s *scratch) []float32 {
-	real := left(columns, kernel.Panels(columns)-1)
+	used := left(columns, kernel.Panels(columns)-1)
 	for c := range s.mask {
 		s.mask[c] = 0
-		if c >= real {
+		if c >= used {
 			s.mask[c] = kernel.Masked
 		}
 	}

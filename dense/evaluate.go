@@ -1,6 +1,9 @@
 package dense
 
-import "github.com/cambium-go/cambium/train"
+import (
+	"github.com/cambium-go/cambium/dense/internal/pool"
+	"github.com/cambium-go/cambium/train"
+)
 
 // evaluation is the memory of bound.Evaluate.
 type evaluation struct {
@@ -9,6 +12,7 @@ type evaluation struct {
 	order    []int32
 	outputs  []float32
 	wanted   bool
+	step     int // samples a task
 	run      func(task, worker int)
 }
 
@@ -31,14 +35,23 @@ func (b *bound) Evaluate(order []int32, batch int, outputs, losses []float32) er
 		for range p.Threads() {
 			e.passages = append(e.passages, newPassage(b.m, chunk))
 		}
-		e.run = func(task, worker int) { b.evaluate(e.passages[worker], task*chunk, min(len(e.order), (task+1)*chunk)) }
+		e.run = func(task, worker int) {
+			last := min(len(e.order), (task+1)*e.step)
+			for first := task * e.step; first < last; first += chunk {
+				b.evaluate(e.passages[worker], first, min(last, first+chunk))
+			}
+		}
 	}
 	if len(e.losses) < len(order) {
 		e.losses = make([]float64, len(order))
 	}
 	e.order, e.outputs, e.wanted = order, outputs, losses != nil
+	e.step = chunk
+	for (len(order)+e.step-1)/e.step > pool.MaxTasks {
+		e.step *= 2
+	}
 	p.Begin()
-	p.Run((len(order)+chunk-1)/chunk, nil, false, e.run)
+	p.Run((len(order)+e.step-1)/e.step, nil, false, e.run)
 	p.End()
 	if losses == nil {
 		return nil

@@ -143,7 +143,7 @@ func (h *head) oneCategorical(r int, lse float64) float64 {
 	total, dotted := float32(1), 0.0
 	if l.Sparse() && smoothing == 0 {
 		dotted = float64(*at(h.logits, int(y[0])))
-		*at(h.gradient, int(y[0])) -= 1
+		*at(h.gradient, int(y[0]))--
 	} else {
 		base := smoothing / float32(columns)
 		if !l.Sparse() {

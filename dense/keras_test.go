@@ -279,7 +279,7 @@ func (k *kerasCase) gradients(t *testing.T, d *train.Dataset, start []*tensor.Te
 // closeTo compares within a tolerance that is relative for values above 1.
 func closeTo(t *testing.T, what string, want, got []float32, tolerance float64) {
 	t.Helper()
-	require.Equal(t, len(want), len(got), what)
+	require.Len(t, got, len(want), what)
 	for i := range want {
 		w, g := float64(want[i]), float64(got[i])
 		if !(math.Abs(w-g) <= tolerance*max(1, math.Abs(w))) {

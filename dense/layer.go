@@ -113,10 +113,13 @@ func (l inputLayer) build(b *builder) error {
 	if len(l.shape) == 0 {
 		return b.errorf("%w: Input needs the shape of a sample", train.ErrOption)
 	}
+	const most = 1 << 28 // elements
+	n := 1
 	for _, s := range l.shape {
-		if s < 1 || elements(l.shape) > 1<<28 {
+		if s < 1 || s > most/n {
 			return b.errorf("%w: the shape of a sample is %v", train.ErrOption, l.shape)
 		}
+		n *= s
 	}
 	b.shape = append([]int{}, l.shape...)
 	return nil
@@ -182,7 +185,8 @@ func (denseLayer) Class() string { return "Dense" }
 
 func (l denseLayer) build(b *builder) error {
 	inputs := b.shape[len(b.shape)-1]
-	if l.units < 1 || l.units > 1<<24 || l.units*inputs > 1<<30 {
+	const most = 1 << 30 // weights
+	if l.units < 1 || l.units > most/inputs {
 		return b.errorf("%w: %d units on %d inputs", train.ErrOption, l.units, inputs)
 	}
 	b.lastAxis()
@@ -254,7 +258,7 @@ func (l reshapeLayer) build(b *builder) error {
 		switch {
 		case s == -1 && open < 0:
 			open = i
-		case s < 1:
+		case s < 1 || s > have:
 			return b.errorf("%w: reshape to %v", train.ErrOption, l.shape)
 		default:
 			known *= s

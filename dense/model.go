@@ -49,6 +49,7 @@ type Model struct {
 	poolRun sync.Mutex // held while the pool works
 	trainer *trainer
 	free    [2][]*passage // idle passages, by size
+	crowd   *crowd        // guarded by poolRun
 	bounds  map[*bound]struct{}
 	closed  bool
 }
@@ -171,7 +172,7 @@ func (m *Model) Compile(o train.Optimizer, l train.Loss, metrics ...train.Metric
 		return ErrClosed
 	}
 	m.compiled, m.loss, m.optimizer, m.metrics = true, l, o, metrics
-	m.rate, m.iterations, m.trainer, m.free = o.LearningRate, 0, nil, [2][]*passage{}
+	m.rate, m.iterations, m.trainer, m.free, m.crowd = o.LearningRate, 0, nil, [2][]*passage{}, nil
 	for _, p := range m.parameters {
 		p.slots, p.gradient, p.squares = nil, nil, nil
 		if !p.trainable {

@@ -6,7 +6,6 @@ import "github.com/cambium-go/cambium/dense/internal/kernel"
 type denseNode struct {
 	kernel, bias *parameter // bias may be nil
 	biasValue    []float32  // the bias, or zeros
-	noInputGrad  bool       // nothing in front of this node learns
 }
 
 func newDenseNode(k, bias *parameter) *denseNode {

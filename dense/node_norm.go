@@ -109,7 +109,7 @@ func (n *batchNormNode) train(t *tape, b block, s *scratch) {
 }
 
 // backward: dx = γ/σ · (dy - mean(dy) - x̂·mean(dy·x̂)).
-func (n *batchNormNode) backward(t *tape, b block, s *scratch) {
+func (n *batchNormNode) backward(t *tape, b block, _ *scratch) {
 	state, rows := t.state.(*batchNormState), float32(b.count())
 	for p := b.p0; p < b.p1; p++ {
 		at := p * kernel.Width

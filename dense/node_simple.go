@@ -114,9 +114,9 @@ func (n *activityNode) backward(t *tape, b block, _ *scratch) {
 			copy(dx, dy)
 		}
 		kernel.Regularize(dx, t.out.rows(p, b), n.regularizer.L1/samples, 2*n.regularizer.L2/samples)
-		if real := left(t.out.columns, p); real < kernel.Width {
+		if used := left(t.out.columns, p); used < kernel.Width {
 			for r := 0; r < len(dx); r += kernel.Width {
-				clear(dx[r+real : r+kernel.Width])
+				clear(dx[r+used : r+kernel.Width])
 			}
 		}
 	}

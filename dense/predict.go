@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/cambium-go/cambium/dense/internal/kernel"
+	"github.com/cambium-go/cambium/dense/internal/pool"
 	"github.com/cambium-go/cambium/tensor"
 	"github.com/cambium-go/cambium/train"
 )
@@ -129,32 +130,42 @@ func (c *passage) predict(dst, x []float32, first, last int) {
 	}
 }
 
-// predictThreads divides the samples among the pool's threads.
+// crowd is the memory of a prediction on all threads.
+type crowd struct {
+	passages []*passage
+	dst, x   []float32
+	n, step  int
+	run      func(task, worker int)
+}
+
+// predictThreads divides the samples among the pool's threads. The caller holds poolRun.
 func (m *Model) predictThreads(dst, x []float32, n int) error {
 	p, err := m.threadPool()
 	if err != nil {
 		return err
 	}
-	passages := make([]*passage, p.Threads())
-	for i := range passages {
-		if passages[i], err = m.take(chunk); err != nil {
-			return err
+	c := m.crowd
+	if c == nil {
+		c = &crowd{}
+		for range p.Threads() {
+			c.passages = append(c.passages, newPassage(m, chunk))
 		}
+		c.run = func(task, worker int) {
+			last := min(c.n, (task+1)*c.step)
+			for first := task * c.step; first < last; first += chunk {
+				c.passages[worker].predict(c.dst, c.x, first, min(last, first+chunk))
+			}
+		}
+		m.crowd = c
 	}
-	step := chunk
-	for (n+step-1)/step > 1<<15 {
-		step *= 2
+	c.dst, c.x, c.n, c.step = dst, x, n, chunk
+	for (n+c.step-1)/c.step > pool.MaxTasks {
+		c.step *= 2
 	}
 	p.Begin()
-	p.Run((n+step-1)/step, nil, false, func(task, worker int) {
-		for first := task * step; first < min(n, (task+1)*step); first += chunk {
-			passages[worker].predict(dst, x, first, min(n, (task+1)*step, first+chunk))
-		}
-	})
+	p.Run((n+c.step-1)/c.step, nil, false, c.run)
 	p.End()
-	for _, c := range passages {
-		m.give(c)
-	}
+	c.dst, c.x = nil, nil
 	return nil
 }
 

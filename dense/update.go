@@ -10,21 +10,20 @@ import (
 // updater computes the gradients of the weights and applies the optimizer, block by block: a gradient is used while it is in
 // the first-level cache and never stored, unless a norm over all of it is needed first.
 type updater struct {
-	t          *trainer
-	tasks      []updateTask
-	bounds     []int32 // which tasks are whose, see pool.Run
-	blocks     int     // of all tasks
-	gradient   func(task, worker int)
-	apply      func(task, worker int)
-	alone      bool
-	learning   []*parameter
-	norms      bool
-	rule       kernel.Rule
-	general    bool // no kernel for this optimizer: train.Optimizer.Update
-	constants  [8]float32
-	current    train.Coefficients
-	regularize bool
-	factor     []float32 // of each learning parameter, from its norm
+	t         *trainer
+	tasks     []updateTask
+	bounds    []int32 // which tasks are whose, see pool.Run
+	blocks    int     // of all tasks
+	gradient  func(task, worker int)
+	apply     func(task, worker int)
+	alone     bool
+	learning  []*parameter
+	norms     bool
+	rule      kernel.Rule
+	general   bool // no kernel for this optimizer: train.Optimizer.Update
+	constants [8]float32
+	current   train.Coefficients
+	factor    []float32 // of each learning parameter, from its norm
 }
 
 // updateTask is blocks first … last-1 down one panel of a parameter.
