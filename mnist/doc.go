@@ -14,9 +14,11 @@
 //	grey → background → polarity → threshold → largest shape → crop → 20×20 → 28×28 by centre of mass
 //
 // The background is a smooth surface fitted to the paper, so that uneven light does not matter; the digit is what is darker
-// than it, or lighter, whichever is more pronounced: dark or light, the digit comes out light on dark. Of all shapes the largest that
-// does not lie along the edge is taken, with the parts near it. Thin strokes of a pen are widened to those of MNIST. An image of 28×28 pixels on an even dark ground is taken for what it is, a digit of the
-// data set, and only scaled to 0..1; one on an even light ground is inverted first.
+// than it, or lighter, whichever is more pronounced: dark or light, it comes out light on dark. Of all shapes the largest
+// that does not lie along the edge is taken, with the parts near it. Thin strokes of a pen are widened to those of MNIST.
+//
+// An image of 28×28 pixels on an even dark ground is taken for what it is, a digit of the data set, and only scaled to
+// 0..1; one on an even light ground is inverted first.
 //
 // # Caveats
 //
