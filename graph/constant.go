@@ -3,17 +3,22 @@ package graph
 import (
 	"math"
 
+	"github.com/cambium-go/cambium/internal/tfproto"
 	"github.com/cambium-go/cambium/tensor"
 )
 
-// maxConstant bounds the elements of a constant that is computed here.
-const maxConstant = 1 << 24
+// The bounds of constants that are computed here, in elements.
+const (
+	maxConstant  = 1 << 24
+	maxConstants = 1 << 26 // all together
+)
 
 // constants computes the tensors of a graph that depend on constants alone, as far as they are float32 and made of the few
 // ops that exporters leave around weights.
 type constants struct {
 	nodes nodeIndex
 	known map[string]*tensor.Tensor // by node; nil for one that cannot be computed, or is being computed
+	size  int                       // elements that were made so far
 }
 
 // value returns a tensor's value; nil if it is not constant.
@@ -31,20 +36,30 @@ func (c *constants) value(ref string) *tensor.Tensor {
 	return t
 }
 
+// literal returns the value of a constant node. One whose bytes stand in the message costs nothing.
+func (c *constants) literal(n *tfproto.NodeDef) *tensor.Tensor {
+	p := n.Attr["value"].GetTensor()
+	if len(p.GetTensorContent()) == 0 {
+		size := elements(ShapeOf(p.GetTensorShape()))
+		if size > maxConstant || c.size > maxConstants {
+			return nil
+		}
+		c.size += int(size)
+	}
+	t, err := Value(n)
+	if err != nil {
+		return nil
+	}
+	return t
+}
+
 func (c *constants) compute(node string) *tensor.Tensor {
 	n := c.nodes[node]
-	if n == nil {
+	if n == nil || c.size > maxConstants {
 		return nil
 	}
 	if n.Op == "Const" {
-		if s := ShapeOf(n.Attr["value"].GetTensor().GetTensorShape()); elements(s) > maxConstant {
-			return nil
-		}
-		t, err := Value(n)
-		if err != nil {
-			return nil
-		}
-		return t
+		return c.literal(n)
 	}
 	data, _ := splitInputs(n.Input)
 	args := make([]*tensor.Tensor, len(data))
@@ -61,9 +76,9 @@ func (c *constants) compute(node string) *tensor.Tensor {
 	case len(args) == 1 && n.Op == "Squeeze":
 		return squeeze(args[0], n.Attr["squeeze_dims"].GetList().GetI())
 	case len(args) == 1 && f != nil:
-		return elementwise(args[0], tensor.Scalar(float32(0)), func(a, _ float32) float32 { return f(a) })
+		return c.elementwise(args[0], tensor.Scalar(float32(0)), func(a, _ float32) float32 { return f(a) })
 	case len(args) == 2 && g != nil:
-		return elementwise(args[0], args[1], g)
+		return c.elementwise(args[0], args[1], g)
 	default:
 		return nil
 	}
@@ -132,7 +147,7 @@ func squeeze(t *tensor.Tensor, dims []int64) *tensor.Tensor {
 }
 
 // elementwise applies f to two float32 tensors, which are broadcast as NumPy does.
-func elementwise(a, b *tensor.Tensor, f func(a, b float32) float32) *tensor.Tensor {
+func (c *constants) elementwise(a, b *tensor.Tensor, f func(a, b float32) float32) *tensor.Tensor {
 	x, err := tensor.Data[float32](a)
 	y, err2 := tensor.Data[float32](b)
 	if err != nil || err2 != nil {
@@ -143,6 +158,7 @@ func elementwise(a, b *tensor.Tensor, f func(a, b float32) float32) *tensor.Tens
 	if shape == nil || err != nil || n > maxConstant {
 		return nil
 	}
+	c.size += n
 	z := make([]float32, n)
 	strideX, strideY := strides(a.Shape(), shape), strides(b.Shape(), shape)
 	for k := range z {

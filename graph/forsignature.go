@@ -68,6 +68,9 @@ func (g *Graph) sharesState(nodes nodeIndex) bool {
 
 // cutInputs makes every input of the one signature a placeholder, where it is a tensor in the middle of the graph.
 func (g *Graph) cutInputs() error {
+	if err := g.Check(); err != nil {
+		return err
+	}
 	nodes, err := index(g.Def)
 	if err != nil {
 		return err

@@ -36,6 +36,7 @@ func Freeze(g *Graph) (*Graph, []Kept, error) {
 			f.running = append(f.running, n)
 		}
 	}
+	f.users = topScope(nil).uses(f.running)
 	values, kept := f.decide()
 	if err := f.rewrite(values); err != nil {
 		return nil, nil, err
@@ -66,6 +67,7 @@ type freezer struct {
 	graph   *Graph
 	nodes   nodeIndex
 	running []*tfproto.NodeDef // those that run once the model is loaded
+	users   map[string][]use   // of tensors, among them
 	special map[string]string  // by function and arguments: the function that takes values for handles
 }
 
@@ -105,13 +107,7 @@ func (f *freezer) judge(nodes []*tfproto.NodeDef) (*tensor.Tensor, string) {
 		if v := f.graph.Variables[n.Name]; v != nil {
 			value = v
 		}
-		reason := ""
-		if n.Op == "VarHandleOp" {
-			reason = f.whyWritten(n)
-		} else {
-			reason = f.whyRefWritten(n)
-		}
-		if reason != "" {
+		if reason := f.whyWritten(n); reason != "" {
 			return nil, reason
 		}
 	}

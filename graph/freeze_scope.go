@@ -3,7 +3,6 @@ package graph
 import (
 	"fmt"
 	"maps"
-	"slices"
 	"strings"
 
 	"github.com/cambium-go/cambium/internal/tfproto"
@@ -70,21 +69,43 @@ func functionScope(fn *tfproto.FunctionDef, handles []int, dtypes []tensor.DType
 	return &scope{values: values, normalize: normalize, renamed: map[string]string{}, output: func(node, name string) string { return node + ":" + name + ":0" }}
 }
 
-// spread adds the outputs of Identity nodes on handles to the values.
-func (s *scope) spread(nodes []*tfproto.NodeDef) {
-	for changed := true; changed; {
-		changed = false
-		for _, n := range nodes {
-			if n.Op != "Identity" || len(n.Input) == 0 || DTypeOf(n.Attr["T"].GetType()) != tensor.Resource {
-				continue
-			}
-			out := s.output(n.Name, "output")
-			if h, ok := s.values[s.normalize(n.Input[0])]; ok && !s.has(out) {
-				s.values[out] = holder{tensor: out, dtype: h.dtype}
-				changed = true
+// use is a node that takes a tensor as the input at a position.
+type use struct {
+	node *tfproto.NodeDef
+	at   int
+}
+
+// uses returns the users of every tensor of a scope, by normalized reference.
+func (s *scope) uses(nodes []*tfproto.NodeDef) map[string][]use {
+	users := map[string][]use{}
+	for _, n := range nodes {
+		data, _ := splitInputs(n.Input)
+		for i, in := range data {
+			ref := s.normalize(in)
+			users[ref] = append(users[ref], use{n, i})
+		}
+	}
+	return users
+}
+
+// spread adds the outputs of Identity nodes on handles to the values, and returns the other uses of handles.
+func (s *scope) spread(users map[string][]use) []use {
+	var others []use
+	todo := sortedKeys(s.values)
+	for len(todo) > 0 {
+		ref := todo[len(todo)-1]
+		todo = todo[:len(todo)-1]
+		for _, u := range users[ref] {
+			out := s.output(u.node.Name, "output")
+			if u.node.Op != "Identity" || DTypeOf(u.node.Attr["T"].GetType()) != tensor.Resource {
+				others = append(others, u)
+			} else if !s.has(out) {
+				s.values[out] = holder{tensor: out, dtype: s.values[ref].dtype}
+				todo = append(todo, out)
 			}
 		}
 	}
+	return others
 }
 
 // has reports whether a tensor is a handle.
@@ -105,22 +126,15 @@ func (s *scope) handleInputs(n *tfproto.NodeDef) []int {
 	return at
 }
 
-// whyWritten says why a variable has to stay; "" if the nodes that run only read it through its handle.
+// whyWritten says why a variable has to stay; "" if the nodes that run only read it.
 func (f *freezer) whyWritten(v *tfproto.NodeDef) string {
-	return f.whyNot(f.running, topScope(map[string]holder{v.Name: {}}), nil, map[string]bool{})
-}
-
-// whyRefWritten is whyWritten for a variable of TensorFlow 1, which ops write through a reference.
-func (f *freezer) whyRefWritten(v *tfproto.NodeDef) string {
-	for _, n := range f.running {
-		data, _ := splitInputs(n.Input)
-		for i, in := range data {
-			if inputNode(in) != v.Name || n.Op == "IsVariableInitialized" {
-				continue
-			}
-			if def := f.op(n.Op); def == nil || takesRef(n, def, i) {
-				return fmt.Sprintf("%s may write it (node %s)", n.Op, n.Name)
-			}
+	if v.Op == "VarHandleOp" {
+		return f.whyNot(topScope(map[string]holder{v.Name: {}}), f.users, nil, map[string]bool{})
+	}
+	for _, u := range f.users[v.Name] { // a variable of TensorFlow 1: ops write it through a reference
+		n := u.node
+		if def := f.op(n.Op); n.Op != "IsVariableInitialized" && (def == nil || takesRef(n, def, u.at)) {
+			return fmt.Sprintf("%s may write it (node %s)", n.Op, n.Name)
 		}
 	}
 	return ""
@@ -143,19 +157,13 @@ func takesRef(n *tfproto.NodeDef, def *tfproto.OpDef, i int) bool {
 
 // whyNot says why a handle of a scope cannot become a value. ret is what a function returns; seen holds the functions that
 // were looked into.
-func (f *freezer) whyNot(nodes []*tfproto.NodeDef, s *scope, ret map[string]string, seen map[string]bool) string {
-	s.spread(nodes)
-	for _, n := range nodes {
-		at := s.handleInputs(n)
-		_, reads := readers[n.Op]
-		switch {
-		case len(at) == 0 || n.Op == "VarIsInitializedOp":
-		case reads && len(at) == 1 && at[0] == 0:
-		case n.Op == "Identity" && s.has(s.output(n.Name, "output")):
-		default:
-			if reason := f.whyNotBranches(n, at, seen); reason != "" {
-				return reason
-			}
+func (f *freezer) whyNot(s *scope, users map[string][]use, ret map[string]string, seen map[string]bool) string {
+	for _, u := range s.spread(users) {
+		if _, reads := readers[u.node.Op]; (reads && u.at == 0) || u.node.Op == "VarIsInitializedOp" {
+			continue
+		}
+		if reason := f.whyNotBranches(u, seen); reason != "" {
+			return reason
 		}
 	}
 	for _, r := range ret {
@@ -166,31 +174,31 @@ func (f *freezer) whyNot(nodes []*tfproto.NodeDef, s *scope, ret map[string]stri
 	return ""
 }
 
-// whyNotBranches is whyNot for a node that may hand the handles on to functions.
-func (f *freezer) whyNotBranches(n *tfproto.NodeDef, at []int, seen map[string]bool) string {
-	branches, first := branchesOf(n)
+// whyNotBranches is whyNot for a node that may hand the handle on to functions.
+func (f *freezer) whyNotBranches(u use, seen map[string]bool) string {
+	branches, first := branchesOf(u.node)
 	if branches == nil {
-		return fmt.Sprintf("%s may write it (node %s)", n.Op, n.Name)
+		return fmt.Sprintf("%s may write it (node %s)", u.node.Op, u.node.Name)
 	}
 	for _, b := range branches {
-		fn, args := f.functions[b.GetName()], argNumbers(at, first)
-		key := fmt.Sprint(b.GetName(), args)
+		fn, arg := f.functions[b.GetName()], u.at-first
+		key := fmt.Sprint(b.GetName(), arg, isLoop(u.node.Op))
 		if seen[key] {
 			continue
 		}
 		seen[key] = true
 		if fn == nil {
-			return fmt.Sprintf("node %s calls %q, which the graph does not have", n.Name, b.GetName())
+			return fmt.Sprintf("node %s calls %q, which the graph does not have", u.node.Name, b.GetName())
 		}
-		s := functionScope(fn, args, nil)
+		s := functionScope(fn, []int{arg}, nil)
 		if s == nil {
 			return fmt.Sprintf("the function %s takes it in a list", b.GetName())
 		}
-		ret := fn.Ret
-		if isLoop(n.Op) {
-			ret = withoutLoopVariables(fn, s, args)
+		users, ret := s.uses(fn.NodeDef), fn.Ret
+		if isLoop(u.node.Op) {
+			ret = withoutLoopVariable(fn, s, users, arg)
 		}
-		if reason := f.whyNot(fn.NodeDef, s, ret, seen); reason != "" {
+		if reason := f.whyNot(s, users, ret, seen); reason != "" {
 			return reason
 		}
 	}
@@ -225,33 +233,12 @@ func branchesOf(n *tfproto.NodeDef) (names []*tfproto.NameAttrList, first int) {
 	}
 }
 
-// withoutLoopVariables returns what a loop's body returns, without the handles that come out where they went in.
-func withoutLoopVariables(fn *tfproto.FunctionDef, s *scope, args []int) map[string]string {
-	s.spread(fn.NodeDef)
+// withoutLoopVariable returns what a loop's body returns, without the handle if it comes out where it went in.
+func withoutLoopVariable(fn *tfproto.FunctionDef, s *scope, users map[string][]use, arg int) map[string]string {
 	ret := maps.Clone(fn.Ret)
-	for _, i := range args {
-		if i >= len(fn.Signature.OutputArg) {
-			continue
-		}
-		out := fn.Signature.OutputArg[i].Name
-		if s.origin(fn.NodeDef, fn.Ret[out]) == fn.Signature.InputArg[i].Name {
-			delete(ret, out)
-		}
+	s.spread(users)
+	if out := fn.Signature.OutputArg; arg < len(out) && s.has(fn.Ret[out[arg].Name]) { // there is no other handle
+		delete(ret, out[arg].Name)
 	}
 	return ret
-}
-
-// origin follows a handle through Identity nodes back to the argument that it is.
-func (s *scope) origin(nodes []*tfproto.NodeDef, ref string) string {
-	for range len(nodes) + 1 {
-		ref = s.normalize(ref)
-		i := slices.IndexFunc(nodes, func(n *tfproto.NodeDef) bool {
-			return n.Op == "Identity" && s.output(n.Name, "output") == ref
-		})
-		if i < 0 || !s.has(ref) {
-			break
-		}
-		ref = nodes[i].Input[0]
-	}
-	return ref
 }

@@ -26,7 +26,7 @@ var readers = map[string]struct {
 // turnScope returns the nodes of a scope with every use of a handle turned into a use of the value. taken tells which names a
 // new node must not have.
 func (f *freezer) turnScope(nodes []*tfproto.NodeDef, s *scope, taken func(string) bool) ([]*tfproto.NodeDef, error) {
-	s.spread(nodes)
+	s.spread(s.uses(nodes))
 	out := make([]*tfproto.NodeDef, 0, len(nodes)+len(s.values))
 	for _, n := range nodes {
 		c := copyNode(n)

@@ -11,8 +11,10 @@ import (
 
 // The bounds of what inlining may produce: functions that call each other grow exponentially.
 const (
-	maxCallDepth = 200
-	maxInlined   = 1_000_000 // nodes and inputs of nodes
+	maxCallDepth   = 200
+	maxInlined     = 1_000_000 // nodes and inputs of nodes
+	alwaysInlined  = 100_000   // so many are fine for the smallest file
+	inlinedPerNode = 20        // and so many more for each node and input in the file
 )
 
 // Inline returns the graph with every function call replaced by the function's body: PartitionedCall,
@@ -28,7 +30,8 @@ func Inline(g *Graph) (*Graph, error) {
 	if _, err := index(g.Def); err != nil {
 		return nil, err
 	}
-	in := &inliner{defs: g.definitions(), names: map[string]bool{}, data: map[string][]string{}, fed: map[string]bool{}}
+	in := &inliner{defs: g.definitions(), names: map[string]bool{}, data: map[string][]string{}, fed: map[string]bool{}, ends: map[string]string{}}
+	in.limit = min(maxInlined, alwaysInlined+inlinedPerNode*size(g.Def))
 	for _, n := range g.Def.Node {
 		in.names[n.Name] = true
 	}
@@ -57,8 +60,26 @@ type inliner struct {
 	out   []*tfproto.NodeDef
 	data  map[string][]string // the tensors that the outputs of an inlined call are
 	fed   map[string]bool     // tensors that are fed: whoever reads one must go on reading it
+	ends  map[string]string   // what follow found
 	stack []string            // the functions whose bodies are being expanded
 	size  int
+	limit int // of size
+}
+
+// size counts the nodes of the graph and its functions, and their inputs.
+func size(def *tfproto.GraphDef) int {
+	count := func(nodes []*tfproto.NodeDef) int {
+		n := len(nodes)
+		for _, x := range nodes {
+			n += len(x.GetInput())
+		}
+		return n
+	}
+	n := count(def.GetNode())
+	for _, f := range def.GetLibrary().GetFunction() {
+		n += count(f.GetNodeDef())
+	}
+	return n
 }
 
 // copyNode returns a node whose inputs and attributes can be changed; the values of attributes are shared.
@@ -112,8 +133,8 @@ func (in *inliner) add(n *tfproto.NodeDef) error {
 }
 
 func (in *inliner) emit(n *tfproto.NodeDef) error {
-	if in.size += 1 + len(n.Input); in.size > maxInlined {
-		return fmt.Errorf("%w: the functions expand to more than %d nodes", ErrUnsupported, maxInlined)
+	if in.size += 1 + len(n.Input); in.size > in.limit {
+		return fmt.Errorf("%w: the functions expand to more than %d nodes", ErrUnsupported, in.limit)
 	}
 	in.out = append(in.out, n)
 	return nil
@@ -357,22 +378,35 @@ func (in *inliner) connect() error {
 
 // follow returns the tensor that ref is once calls are inlined.
 func (in *inliner) follow(ref string) (string, error) {
-	for range len(in.data) + 1 {
+	var path []string
+	for {
+		if end, ok := in.ends[ref]; ok {
+			ref = end
+			break
+		}
 		node, output, err := ParseTensor(ref)
 		if err != nil {
 			return "", err
 		}
+		name := tensorName(node, output)
 		outputs, inlined := in.data[node]
-		ref = tensorName(node, output)
-		if !inlined || in.fed[ref] {
-			return ref, nil
+		if !inlined || in.fed[name] {
+			ref = name
+			break
 		}
 		if output >= len(outputs) {
 			return "", fmt.Errorf("%w: input %s: the call has %d outputs", ErrMalformed, ref, len(outputs))
 		}
+		if len(path) > len(in.data) {
+			return "", fmt.Errorf("%w: input %s leads in a circle", ErrMalformed, ref)
+		}
+		path = append(path, ref)
 		ref = outputs[output]
 	}
-	return "", fmt.Errorf("%w: input %s leads in a circle", ErrMalformed, ref)
+	for _, p := range path {
+		in.ends[p] = ref
+	}
+	return ref, nil
 }
 
 // orderInputs puts data before control dependencies and drops repeated control dependencies.

@@ -54,9 +54,12 @@ func RestoreMap(g *Graph) (map[string]Restored, error) {
 	return m, nil
 }
 
+// maxPassed bounds how far a value is followed: exporters put one or two nodes between.
+const maxPassed = 100
+
 // back follows a tensor back through ops that do not change its elements.
 func (x nodeIndex) back(ref string) (n *tfproto.NodeDef, output int) {
-	for range len(x) {
+	for range maxPassed {
 		n, output = x[inputNode(ref)], 0
 		if _, i, err := ParseTensor(ref); err == nil {
 			output = i

@@ -11,11 +11,11 @@ import (
 // nothing, and control dependencies on nodes that have no effect. The outputs of every signature are the same bits as
 // before; a signature's output may be another tensor then. The given graph is not changed.
 func Simplify(g *Graph) (*Graph, error) {
-	s := &simplifier{definitions: g.definitions(), fed: map[string]bool{}}
-	var err error
-	if s.nodes, err = index(g.Def); err != nil {
+	s := &simplifier{definitions: g.definitions(), fed: map[string]bool{}, ends: map[string]string{}}
+	if err := g.Check(); err != nil {
 		return nil, err
 	}
+	s.nodes, _ = index(g.Def) // Check has looked
 	s.waits = s.nodes.waits(s.definitions)
 	for _, t := range g.fedTensors() {
 		s.fed[inputNode(t)] = true
@@ -40,7 +40,8 @@ type simplifier struct {
 	definitions
 	nodes nodeIndex
 	waits map[string]bool // nodes that are worth waiting for
-	fed   map[string]bool // nodes whose outputs a signature replaces
+	fed   map[string]bool // nodes whose outputs a caller replaces
+	ends  map[string]string
 }
 
 func (s *simplifier) simplify(n *tfproto.NodeDef) *tfproto.NodeDef {
@@ -59,24 +60,40 @@ func (s *simplifier) simplify(n *tfproto.NodeDef) *tfproto.NodeDef {
 
 // source follows a tensor back through nodes that pass it on.
 func (s *simplifier) source(ref string) string {
-	for range len(s.nodes) {
-		node, output, err := ParseTensor(ref)
-		if err != nil {
-			return ref
-		}
-		n := s.nodes[node]
-		data, control := splitInputs(n.Input)
-		if !isPassing(n.Op) || s.fed[node] || output >= len(data) || slices.ContainsFunc(control, func(c string) bool { return s.waits[inputNode(c)] }) {
+	var path []string
+	for len(path) <= len(s.nodes) { // a circle of Identity nodes ends somewhere
+		if end, ok := s.ends[ref]; ok {
+			ref = end
 			break
 		}
-		from := s.nodes[inputNode(data[output])]
-		if from.Device != n.Device || s.isRef(from) {
+		next := s.step(ref)
+		if next == ref {
 			break
 		}
-		ref = data[output]
+		path = append(path, ref)
+		ref = next
 	}
-	node, output, _ := ParseTensor(ref)
-	return tensorName(node, output)
+	for _, p := range path {
+		s.ends[p] = ref
+	}
+	return ref
+}
+
+// step returns the input that a node passes on as ref; ref itself, in its shortest spelling, where it passes nothing on.
+func (s *simplifier) step(ref string) string {
+	node, output, err := ParseTensor(ref)
+	if err != nil {
+		return ref
+	}
+	n := s.nodes[node]
+	data, control := splitInputs(n.Input)
+	if !isPassing(n.Op) || s.fed[node] || output >= len(data) || slices.ContainsFunc(control, func(c string) bool { return s.waits[inputNode(c)] }) {
+		return tensorName(node, output)
+	}
+	if from := s.nodes[inputNode(data[output])]; from.Device != n.Device || s.isRef(from) {
+		return tensorName(node, output)
+	}
+	return data[output]
 }
 
 func isPassing(op string) bool { return op == "Identity" || op == "IdentityN" || op == "Snapshot" }

@@ -8,8 +8,11 @@ import (
 	"github.com/cambium-go/cambium/tensor"
 )
 
-// maxSplat bounds the bytes of a constant that repeats its last value: what a few bytes of a file can ask for.
-const maxSplat = 1 << 28
+// The bounds of a constant that repeats its last value: what a few bytes of a file can ask for.
+const (
+	maxSplat        = 1 << 28 // bytes
+	maxSplatStrings = 1 << 20
+)
 
 // Value returns a constant node's value. The error wraps ErrMalformed where the message contradicts itself.
 func Value(n *tfproto.NodeDef) (*tensor.Tensor, error) {
@@ -128,7 +131,7 @@ func bytesOf[T tensor.Element](v []T) []byte { return tensor.Must(tensor.Of(v)).
 // stringsOf returns n strings from string_val, or from tensor_content: their lengths as varints, then their bytes.
 func stringsOf(p *tfproto.TensorProto, n int, shape tensor.Shape) (*tensor.Tensor, error) {
 	content, values := p.GetTensorContent(), p.GetStringVal()
-	if n > max(maxSplat/16, len(content), len(values)) || len(values) > n {
+	if n > max(maxSplatStrings, len(content), len(values)) || len(values) > n {
 		return nil, fmt.Errorf("%w: a constant of %v strings from %d", ErrMalformed, shape, len(values))
 	}
 	s := make([]string, n)
