@@ -133,10 +133,31 @@ func (d *Dataset) validateFeatures() error {
 	if err != nil {
 		return err
 	}
-	if at := slices.IndexFunc(x, func(v float32) bool { return v-v != 0 }); at >= 0 {
+	if at := firstNotFinite(x); at >= 0 {
 		return fmt.Errorf("%w: feature %d of sample %d is %v", ErrData, at%d.Features(), at/d.Features(), x[at])
 	}
 	return nil
+}
+
+// firstNotFinite returns the index of the first NaN or infinity, -1 if there is none. v-v is 0 for every other number.
+func firstNotFinite(x []float32) int {
+	const block = 1024
+	for from := 0; from < len(x); from += block {
+		part := x[from:min(from+block, len(x))]
+		var a, b, c, d float32
+		i := 0
+		for ; i+4 <= len(part); i += 4 {
+			p := part[i : i+4 : i+4]
+			a, b, c, d = a+(p[0]-p[0]), b+(p[1]-p[1]), c+(p[2]-p[2]), d+(p[3]-p[3])
+		}
+		for ; i < len(part); i++ {
+			a += part[i] - part[i]
+		}
+		if a+b+c+d != 0 {
+			return from + slices.IndexFunc(part, notFinite)
+		}
+	}
+	return -1
 }
 
 // BalancedWeights returns a weight a sample, samples / (classes · samples of its class), as scikit-learn's

@@ -83,10 +83,53 @@ func BinaryAccuracy(threshold float64) Metric {
 
 // CategoricalAccuracy returns the share of samples whose largest prediction is at the right class; targets are one-hot or
 // class indices (then it is Keras's sparse_categorical_accuracy). The first of equal predictions counts.
-func CategoricalAccuracy() Metric {
-	return &mean{name: "accuracy", rises: true, sample: func(y, p []float32) float64 {
-		return truth(classOf(y, len(p)) == Argmax(p))
-	}}
+func CategoricalAccuracy() Metric { return &categoricalAccuracy{} }
+
+// categoricalAccuracy is a mean like the others, written out since every epoch of a classifier computes it.
+type categoricalAccuracy struct{ right, count float64 }
+
+// Name returns the key in the history.
+func (a *categoricalAccuracy) Name() string { return "accuracy" }
+
+// Rises returns true.
+func (a *categoricalAccuracy) Rises() bool { return true }
+
+// Reset forgets everything.
+func (a *categoricalAccuracy) Reset() { *a = categoricalAccuracy{} }
+
+// Result returns the weighted share of right predictions.
+func (a *categoricalAccuracy) Result() float64 { return a.right / a.count }
+
+// Update adds a batch.
+func (a *categoricalAccuracy) Update(yTrue, yPred []float32, width int, weights []float32) {
+	n := len(yPred) / width
+	tw := len(yTrue) / max(n, 1)
+	for i := range n {
+		w := 1.0
+		if weights != nil {
+			w = float64(weights[i])
+		}
+		a.count += w
+		if p := yPred[i*width : (i+1)*width]; isLargest(p, classOf(yTrue[i*tw:(i+1)*tw], width)) {
+			a.right += w
+		}
+	}
+}
+
+// isLargest reports whether Argmax(p) is at, a NaN at that place aside.
+func isLargest(p []float32, at int) bool {
+	top := p[at]
+	for _, v := range p[:at] {
+		if v >= top {
+			return false
+		}
+	}
+	for _, v := range p[at:] {
+		if v > top {
+			return false
+		}
+	}
+	return top == top // no NaN
 }
 
 // TopKAccuracy returns the share of samples with fewer than k predictions above that of the right class, as
