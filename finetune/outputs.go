@@ -129,6 +129,15 @@ func openEvents(dir string, validated bool) (*events, error) {
 	return &e, nil
 }
 
+// hyperparameters writes the settings as a text.
+func (e *events) hyperparameters(h *Hyperparameters) error {
+	text, err := json.MarshalIndent(h, "    ", " ") // four spaces: code, in Markdown
+	if err != nil {
+		return err
+	}
+	return e.training.Text("hyperparameters", 0, "    "+string(text))
+}
+
 // epoch writes an epoch's figures, as epoch_loss and so on.
 func (e *events) epoch(figures train.Epoch) error {
 	for _, key := range (train.History{figures}).Keys() {

@@ -59,7 +59,10 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 	if s.events, err = openEvents(s.path("tensorboard"), s.validated); err != nil {
 		return nil, err
 	}
-	err = s.train(ctx, began)
+	err = s.events.hyperparameters(&s.o.Hyperparameters)
+	if err == nil {
+		err = s.train(ctx, began)
+	}
 	return &s.report, errors.Join(err, s.events.close())
 }
 
@@ -148,6 +151,17 @@ func (s *session) directory() error {
 	if !s.o.Resume {
 		for _, name := range []string{"checkpoint", "tensorboard"} {
 			if err := os.RemoveAll(s.path(name)); err != nil {
+				return err
+			}
+		}
+	}
+	for _, pattern := range []string{".*.tmp-*", "trials-*"} { // of a run that was killed
+		left, err := filepath.Glob(filepath.Join(s.path("checkpoint"), pattern))
+		if err != nil {
+			return err
+		}
+		for _, name := range left {
+			if err := os.RemoveAll(name); err != nil {
 				return err
 			}
 		}

@@ -110,8 +110,8 @@ func TestExitCodes(t *testing.T) {
 	require.Contains(t, stdout, "engines")
 }
 
-// An interrupt loses at most one epoch: resumed, the run ends as one that was never interrupted.
-func TestInterrupt(t *testing.T) {
+// Interrupted and killed again and again, a run loses at most one epoch each time and ends as one that was left alone.
+func TestInterruptAndKill(t *testing.T) {
 	data, whole, broken := table(t, 4000), filepath.Join(t.TempDir(), "whole"), filepath.Join(t.TempDir(), "broken")
 	args := func(out string, more ...string) []string {
 		return append([]string{"--data", data, "--out", out, "--epochs", "40", "--batch", "1", "--hidden", "16", "--dropout", "0.2", "--patience", "0"}, more...)
@@ -121,24 +121,47 @@ func TestInterrupt(t *testing.T) {
 
 	self, err := os.Executable()
 	require.NoError(t, err)
-	c := exec.Command(self, args(broken)...)
-	c.Env = append(os.Environ(), "CAMBIUM_TEST_COMMAND=1")
-	var log bytes.Buffer
-	c.Stderr = &log
-	require.NoError(t, c.Start())
 	checkpoint := filepath.Join(broken, "checkpoint", "training.npz")
-	require.Eventually(t, func() bool { _, err := os.Stat(checkpoint); return err == nil }, time.Minute, time.Millisecond)
-	require.NoError(t, c.Process.Signal(syscall.SIGINT))
-	if err := c.Wait(); err != nil { // else it was already over
-		require.Equal(t, 1, c.ProcessState.ExitCode(), log.String())
-		require.Contains(t, log.String(), "finetune: interrupted")
-		require.Contains(t, log.String(), "--resume")
+	for i, signal := range []syscall.Signal{syscall.SIGINT, syscall.SIGKILL, syscall.SIGKILL, syscall.SIGTERM, syscall.SIGKILL} {
+		before := modified(checkpoint)
+		c := exec.Command(self, args(broken, "--resume")...)
+		c.Env = append(os.Environ(), "CAMBIUM_TEST_COMMAND=1")
+		var log bytes.Buffer
+		c.Stderr = &log
+		require.NoError(t, c.Start())
+		require.Eventually(t, func() bool { return modified(checkpoint) != before || exited(c) }, time.Minute, time.Millisecond)
+		time.Sleep(time.Duration(i) * 3 * time.Millisecond)
+		_ = c.Process.Signal(signal) // fails where the run is already over
+		err := c.Wait()
+		if err == nil {
+			break
+		}
 		require.NoFileExists(t, filepath.Join(broken, "report.json"))
+		if signal != syscall.SIGKILL {
+			require.Equal(t, 1, c.ProcessState.ExitCode(), log.String())
+			require.Contains(t, log.String(), "finetune: interrupted")
+			require.Contains(t, log.String(), "--resume")
+		}
 	}
 	code, _, stderr = call(args(broken, "--resume")...)
 	require.Zero(t, code, stderr)
 	require.Equal(t, epochs(t, whole), epochs(t, broken))
+	left, err := os.ReadDir(filepath.Join(broken, "checkpoint"))
+	require.NoError(t, err)
+	require.Len(t, left, 1, "nothing but the checkpoint is left")
 }
+
+// modified returns when a file was written last; the zero time if it is not there.
+func modified(path string) time.Time {
+	info, err := os.Stat(path)
+	if err != nil {
+		return time.Time{}
+	}
+	return info.ModTime()
+}
+
+// exited reports whether a started command is over.
+func exited(c *exec.Cmd) bool { return c.Process.Signal(syscall.Signal(0)) != nil }
 
 // epochs returns history.csv without the seconds.
 func epochs(t *testing.T, out string) []string {
