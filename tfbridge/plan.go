@@ -81,7 +81,7 @@ func (s *session) lookUp(to *C.TF_Output, ports []graph.Port) error {
 		if err != nil {
 			return fmt.Errorf("%q: %w", ports[i].Name, err)
 		}
-		if d := elementType(C.TF_OperationOutputType(o)); d != ports[i].DType {
+		if d := elementType(uint32(C.TF_OperationOutputType(o))); d != ports[i].DType {
 			return fmt.Errorf("%w: %q should be %v, but %s is %v", graph.ErrMalformed, ports[i].Name, ports[i].DType, ports[i].Tensor, d)
 		}
 		outputs[i] = o

@@ -157,7 +157,7 @@ func (s *session) ports(names []string) ([]graph.Port, error) {
 
 // port describes a tensor of the graph.
 func (s *session) port(name string, o C.TF_Output) graph.Port {
-	p := graph.Port{Name: name, DType: elementType(C.TF_OperationOutputType(o)), Tensor: name}
+	p := graph.Port{Name: name, DType: elementType(uint32(C.TF_OperationOutputType(o))), Tensor: name}
 	status := C.TF_NewStatus()
 	defer C.TF_DeleteStatus(status)
 	n := C.TF_GraphGetTensorNumDims(s.cGraph, o, status)
@@ -177,7 +177,7 @@ func (s *session) port(name string, o C.TF_Output) graph.Port {
 }
 
 // elementType returns the type of a tensor's elements, without the mark of a reference to a variable.
-func elementType(t C.TF_DataType) tensor.DType {
+func elementType(t uint32) tensor.DType {
 	const ref = 100
 	if t > ref {
 		t -= ref
