@@ -67,6 +67,9 @@ func (r *reader) model(v map[string]any, path string) *Model {
 	}
 	defer func() { r.depth-- }()
 	class, _ := v["class_name"].(string)
+	if class == "Model" {
+		class = "Functional"
+	}
 	m := &Model{Class: class, age: r.age, byName: map[string]*Layer{}, nodes: map[string][]node{}}
 	switch c := v["config"].(type) {
 	case []any: // Keras 1 and early Keras 2: a Sequential is the list of its layers
@@ -118,6 +121,7 @@ func (r *reader) layer(v any, path string) *Layer {
 		r.shared[id] = l
 	}
 	l.rawModule, _ = m["module"].(string)
+	l.registered = m["registered_name"]
 	if isModel(class, m) {
 		l.Model = r.model(m, path+"/"+class)
 		l.Name, l.Config = l.Model.Name, l.Model.config
@@ -147,7 +151,6 @@ func (r *reader) layer(v any, path string) *Layer {
 		l.Config["build_config"] = b
 	}
 	r.sub(l)
-	l.build = builderOf(l)
 	return l
 }
 
@@ -248,7 +251,6 @@ func (m *Model) prependInput(first *Layer) {
 	name := first.Name + "_input"
 	l := &Layer{Name: name, Class: "InputLayer", age: m.age, trainable: true, path: m.Name + "/" + name, Config: Config{
 		"batch_shape": anyShape(shape), "dtype": dtype, "name": name, "implicit": true}}
-	l.build = builderOf(l)
 	m.Layers = slices.Insert(m.Layers, 0, l)
 	m.byName[name] = l
 }

@@ -1,0 +1,243 @@
+package keras
+
+import (
+	"archive/zip"
+	"encoding/json"
+	"fmt"
+	"io"
+	"path"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/cambium-go/cambium/internal/atomicfile"
+	"github.com/cambium-go/cambium/internal/hdf5"
+	"github.com/cambium-go/cambium/tensor"
+)
+
+// WrittenVersion is the version of Keras that written files name: the one whose format they have.
+const WrittenVersion = "3.15.1"
+
+// Write writes a model that Keras 3 and tf_keras open and go on training: architecture, weights, training configuration and
+// the optimizer's state. The name says the format: ".keras", else HDF5 (".h5", ".hdf5"). The file appears whole or not at
+// all. Models of Keras 1 and 2 are written in the terms of today; what those cannot say (their hard_sigmoid) is an
+// [ErrUnsupported].
+func Write(path string, m *Model) error {
+	write := WriteH5
+	if filepath.Ext(path) == ".keras" {
+		write = WriteKeras
+	}
+	err := atomicfile.Write(path, func(w io.Writer) error { return write(w, m) })
+	if err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	return nil
+}
+
+// WriteKeras writes a model as a .keras archive.
+func WriteKeras(w io.Writer, m *Model) (err error) {
+	defer catch(&err)
+	config := m.written("Model")
+	config["module"], config["registered_name"] = "keras", nil
+	if len(m.Inputs) == 1 && m.Class == "Sequential" {
+		config["build_config"] = map[string]any{"input_shape": anyShape(m.Inputs[0].Shape)}
+	}
+	if c := m.Compile; c != nil {
+		config["compile_config"] = map[string]any{"optimizer": map[string]any{"module": "keras.optimizers", "class_name": optimizerClass(c.Optimizer),
+			"config": m.optimizerConfig(false), "registered_name": nil}, "loss": writtenLoss(c.Loss), "loss_weights": c.LossWeights,
+			"metrics": writtenMetrics(c.Metrics), "weighted_metrics": nil, "run_eagerly": false, "steps_per_execution": 1, "jit_compile": false}
+	}
+	z := zip.NewWriter(w)
+	now := time.Now().UTC()
+	member := func(name string) (io.Writer, error) {
+		return z.CreateHeader(&zip.FileHeader{Name: name, Method: zip.Store, Modified: now})
+	}
+	for _, part := range []struct {
+		name  string
+		value any
+	}{{"metadata.json", map[string]any{"keras_version": WrittenVersion, "date_saved": now.Format("2006-01-02@15:04:05")}}, {"config.json", config}} {
+		text, err := json.Marshal(reals(part.value))
+		check(err)
+		f, err := member(part.name)
+		check(err)
+		_, err = f.Write(text)
+		check(err)
+	}
+	root := hdf5.NewGroup()
+	seen := map[*Layer]bool{}
+	assets := map[string][]byte{}
+	check(eachPath(m, "", func(l *Layer, at string) error {
+		if _, err := root.CreateGroup(at + "/vars"); err != nil || seen[l] {
+			return err
+		}
+		seen[l] = true
+		first := 0
+		if l.Class == "SpectralNormalization" { // Keras repeats the kernel of the layer it holds
+			first = 1
+			if err := writeTensor(root, at+"/vars/0", l.sublayers[0].variables[0].Value); err != nil {
+				return err
+			}
+		}
+		for i, v := range l.variables {
+			if err := writeTensor(root, at+"/vars/"+strconv.Itoa(first+i), v.Value); err != nil {
+				return fmt.Errorf("weight %s: %w", v.Path, err)
+			}
+		}
+		for name, data := range l.assets {
+			assets[path.Join("assets", at, name)] = data
+		}
+		return nil
+	}))
+	for i, t := range m.stateFor(false) {
+		check(writeTensor(root, "optimizer/vars/"+strconv.Itoa(i), t.Value))
+	}
+	_, err = root.CreateGroup("vars")
+	check(err)
+	f, err := member("model.weights.h5")
+	check(err)
+	check(hdf5.Write(f, root))
+	for _, name := range slices.Sorted(mapKeys(assets)) {
+		f, err := member(name)
+		check(err)
+		_, err = f.Write(assets[name])
+		check(err)
+	}
+	return z.Close()
+}
+
+func mapKeys(m map[string][]byte) func(func(string) bool) {
+	return func(yield func(string) bool) {
+		for k := range m {
+			if !yield(k) {
+				return
+			}
+		}
+	}
+}
+
+// writeTensor adds a dataset.
+func writeTensor(g *hdf5.GroupBuilder, at string, t *tensor.Tensor) error {
+	if t == nil {
+		return fmt.Errorf("%w: no value", ErrWeights)
+	}
+	d, err := hdf5.NumpyDatatype(t.DType().String())
+	if err != nil {
+		return err
+	}
+	_, err = g.CreateDataset(at, hdf5.Array{Datatype: d, Shape: t.Shape(), Data: t.Bytes()})
+	return err
+}
+
+// WriteH5 writes a model as an HDF5 file with Keras's old layout, which Keras 2 reads, too. tf_keras goes on training from it.
+// Keras 3.15 opens it, but from any HDF5 file with an optimizer's state it trains only after compile was called again: it
+// forgets which variables the optimizer has. The optimizer's state survives in Keras 3 only by way of .keras.
+func WriteH5(w io.Writer, m *Model) (err error) {
+	defer catch(&err)
+	root := hdf5.NewGroup()
+	config, err := json.Marshal(reals(m.written("Functional")))
+	check(err)
+	check(root.SetAttr("keras_version", WrittenVersion))
+	check(root.SetAttr("backend", "tensorflow"))
+	check(setText(root, "model_config", string(config)))
+	if c := m.Compile; c != nil {
+		training, err := json.Marshal(reals(map[string]any{"loss": writtenLoss(c.Loss), "loss_weights": c.LossWeights,
+			"metrics": writtenMetrics(c.Metrics), "weighted_metrics": nil,
+			"optimizer_config": map[string]any{"class_name": optimizerClass(c.Optimizer), "config": m.optimizerConfig(true)}}))
+		check(err)
+		check(setText(root, "training_config", string(training)))
+	}
+	weights, err := root.CreateGroup("model_weights")
+	check(err)
+	check(weights.SetAttr("keras_version", WrittenVersion))
+	check(weights.SetAttr("backend", "tensorflow"))
+	var layerNames []string
+	for _, l := range m.Layers {
+		if !l.isOperation() {
+			layerNames = append(layerNames, l.Name)
+		}
+	}
+	check(setNames(weights, "layer_names", layerNames))
+	for _, l := range m.Layers {
+		if l.isOperation() {
+			continue
+		}
+		g, err := weights.CreateGroup(l.Name)
+		check(err)
+		var list []NamedTensor
+		for _, trainable := range []bool{true, false} {
+			for _, v := range l.Variables() {
+				if v.Trainable == trainable {
+					list = append(list, NamedTensor{v.Path, v.Value})
+				}
+			}
+		}
+		check(writeNamed(g, list))
+	}
+	top, err := weights.CreateGroup("top_level_model_weights")
+	check(err)
+	check(writeNamed(top, nil))
+	if len(m.OptimizerState) > 0 {
+		g, err := root.CreateGroup("optimizer_weights")
+		check(err)
+		check(writeNamed(g, m.stateFor(true)))
+	}
+	return hdf5.Write(w, root)
+}
+
+// isOperation reports whether a layer is a keras.ops function, which is no member of model.layers.
+func (l *Layer) isOperation() bool { return strings.Contains(l.rawModule, ".ops") }
+
+// setText stores a text attribute of any length: a variable-length string stands outside the object header.
+func setText(g *hdf5.GroupBuilder, name, text string) error { return g.SetAttr(name, text) }
+
+// writeNamed adds tensors and the attribute that lists them.
+func writeNamed(g *hdf5.GroupBuilder, list []NamedTensor) error {
+	list = distinctNames(list)
+	names := make([]string, len(list))
+	for i, t := range list {
+		names[i] = t.Name
+		if err := writeTensor(g, t.Name, t.Value); err != nil {
+			return fmt.Errorf("%s: %w", t.Name, err)
+		}
+	}
+	return setNames(g, "weight_names", names)
+}
+
+// distinctNames makes names usable as paths of datasets: no two alike, none the start of another's path.
+func distinctNames(list []NamedTensor) []NamedTensor {
+	out, seen := slices.Clone(list), map[string]bool{}
+	for i, t := range out {
+		if seen[t.Name] {
+			t.Name = unique(t.Name, 1, func(s string) bool { return seen[s] })
+		}
+		seen[t.Name] = true
+		out[i] = t
+	}
+	return out
+}
+
+// setNames writes a list of names as Keras does: fixed-length bytes, split where they exceed the size of an attribute, and
+// an empty array of float64 for none.
+func setNames(g *hdf5.GroupBuilder, name string, list []string) error {
+	if len(list) == 0 {
+		return g.SetAttr(name, hdf5.Numbers([]int{0}, []float64{}))
+	}
+	longest := 1
+	for _, s := range list {
+		longest = max(longest, len(s))
+	}
+	each := max(1, hdf5.MaxAttributeSize/longest)
+	if len(list) <= each {
+		return g.SetAttr(name, hdf5.FixedText([]int{len(list)}, list))
+	}
+	for i := 0; len(list) > 0; i++ {
+		n := min(each, len(list))
+		if err := g.SetAttr(name+strconv.Itoa(i), hdf5.FixedText([]int{n}, list[:n])); err != nil {
+			return err
+		}
+		list = list[n:]
+	}
+	return nil
+}

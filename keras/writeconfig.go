@@ -1,0 +1,219 @@
+package keras
+
+import (
+	"slices"
+	"strings"
+)
+
+// written returns the model's configuration in the words that Keras 3 and tf_keras have in common, as far as they do:
+// batch_input_shape, dtype by name, calls as nested lists where they have one argument, no settings of one of the two that
+// are at their default. functional is the class of a functional model: both find Model in archives, Functional in HDF5 files.
+func (m *Model) written(functional string) map[string]any {
+	class := m.Class
+	if class != "Sequential" {
+		class = functional
+	}
+	layers := []any{}
+	for _, l := range m.Layers {
+		layers = append(layers, m.writtenLayer(l, class == "Sequential", functional))
+	}
+	config := map[string]any{"name": m.Name, "trainable": true, "layers": layers}
+	if class != "Sequential" {
+		config["input_layers"], config["output_layers"] = writtenEnds(m.Inputs), writtenEnds(m.Outputs)
+	}
+	return map[string]any{"class_name": class, "config": config}
+}
+
+// writtenEnds writes endpoints as a list, or as a dictionary where their names are not those of layers.
+func writtenEnds(ends []Endpoint) any {
+	list, named := []any{}, map[string]any{}
+	dictionary := false
+	for _, e := range ends {
+		t := []any{e.at.layer, e.at.node, e.at.tensor}
+		list = append(list, t)
+		named[e.Name] = t
+		base := e.Name
+		if i := strings.LastIndexByte(base, '_'); i > 0 && base[:i] == e.at.layer {
+			base = base[:i]
+		}
+		dictionary = dictionary || base != e.at.layer
+	}
+	if dictionary {
+		return named
+	}
+	return list
+}
+
+func (m *Model) writtenLayer(l *Layer, sequential bool, functional string) map[string]any {
+	out := map[string]any{"class_name": l.Class, "name": l.Name}
+	switch {
+	case l.Model != nil:
+		inner := l.Model.written(functional)
+		inner["config"].(map[string]any)["name"] = l.Name
+		out["class_name"], out["config"], out["module"], out["registered_name"] = inner["class_name"], inner["config"], "keras", nil
+	default:
+		out["config"] = l.writtenConfig()
+		out["module"], out["registered_name"] = "keras.layers", nil
+		if l.rawModule != "" && l.rawModule != "keras.layers" {
+			out["module"], out["registered_name"] = l.rawModule, l.registered
+		}
+		if b, ok := l.Config["build_config"]; ok && l.age == keras3 {
+			out["build_config"] = b
+		}
+	}
+	if sequential {
+		delete(out, "name")
+		return out
+	}
+	nodes := []any{}
+	for _, n := range m.nodes[l.Name] {
+		nodes = append(nodes, writtenNode(n))
+	}
+	out["inbound_nodes"] = nodes
+	return out
+}
+
+// writtenNode writes a call: as a list where it has one argument and settings that are no tensors, which every version reads,
+// else as Keras 3 does.
+func writtenNode(n node) any {
+	first := []any{}
+	if len(n.args) == 1 && len(refs(n.kwargs)) == 0 {
+		list, ok := n.args[0].([]any)
+		if t, single := n.args[0].(tensorRef); single {
+			list, ok = []any{t}, true
+		}
+		for _, a := range list {
+			t, isTensor := a.(tensorRef)
+			ok = ok && isTensor
+			if isTensor {
+				first = append(first, []any{t.layer, t.node, t.tensor, withoutNulls(n.kwargs)})
+			}
+		}
+		if ok && len(first) > 0 {
+			return first
+		}
+	}
+	return map[string]any{"args": writtenArgument(n.args), "kwargs": writtenArgument(n.kwargs)}
+}
+
+func withoutNulls(m map[string]any) map[string]any {
+	out := map[string]any{}
+	for k, v := range m {
+		if v != nil {
+			out[k] = v
+		}
+	}
+	return out
+}
+
+func writtenArgument(v any) any {
+	switch v := v.(type) {
+	case tensorRef:
+		return map[string]any{"class_name": "__keras_tensor__", "config": map[string]any{"shape": nil, "dtype": "float32",
+			"keras_history": []any{v.layer, v.node, v.tensor}}}
+	case []any:
+		out := make([]any, len(v))
+		for i, x := range v {
+			out[i] = writtenArgument(x)
+		}
+		return out
+	case map[string]any:
+		out := make(map[string]any, len(v))
+		for k, x := range v {
+			out[k] = writtenArgument(x)
+		}
+		return out
+	}
+	return v
+}
+
+// meaningfulNulls are settings whose null is not their default.
+var meaningfulNulls = []string{"axis", "merge_mode", "standardize", "split"}
+
+// newDefaults are settings that only Keras 3 has, with the value that can be left out.
+var newDefaults = map[string]any{"renorm": false, "renorm_momentum": 0.99, "rms_scaling": false, "use_gate": false, "pad_to_aspect_ratio": false,
+	"antialias": false, "fill_mode": "constant", "fill_value": 0.0, "optional": false, "sparse": false, "ragged": false, "ensure_shape": false}
+
+// oldSettings are settings of Keras 1 and 2 that Keras 3 refuses.
+var oldSettings = []string{"time_major", "input_dtype", "input_length", "batch_input_shape", "forget_bias_init", "consume_less", "W_regularizer",
+	"b_regularizer", "U_regularizer", "W_constraint", "b_constraint", "p", "sigma", "mode", "nb_row", "nb_col", "dim_ordering", "gamma_init",
+	"beta_init", "gamma_regularizer_", "length", "alpha", "fused", "virtual_batch_size", "adjustment", "dropout_W", "dropout_U", "init",
+	"kernel_dim1", "kernel_dim2", "kernel_dim3", "weights", "batch_size"}
+
+// writtenConfig is a layer's configuration for writing.
+func (l *Layer) writtenConfig() map[string]any {
+	out := map[string]any{}
+	for k, v := range l.Config {
+		switch {
+		case k == "build_config" || k == "implicit" || k == "cudnn":
+		case v == nil && !slices.Contains(meaningfulNulls, k):
+		case newDefaults[k] != nil && newDefaults[k] == v:
+		case l.age < keras3 && (slices.Contains(oldSettings, k) || strings.HasSuffix(k, "_constraint")):
+		case l.age < keras3 && k == "input_dim" && l.Class != "Embedding":
+		case l.Class == "DepthwiseConv2D" && (k == "groups" || k == "filters"):
+		case k == "batch_shape" && l.Class != "InputLayer":
+		case k == "dtype":
+			out[k] = dtypeName(v)
+		default:
+			out[k] = l.writtenSetting(k, v)
+		}
+	}
+	if l.Class == "ELU" && l.Config["alpha"] != nil {
+		out["alpha"] = l.Config["alpha"]
+	}
+	if s, ok := out["batch_shape"]; ok {
+		out["batch_input_shape"] = s
+		delete(out, "batch_shape")
+	}
+	out["name"] = l.Name
+	return out
+}
+
+// dtypeName writes a policy by its name where it has one.
+func dtypeName(v any) any {
+	if class, config, ok := objectOf(v); ok && (class == "DTypePolicy" || class == "Policy") && config["name"] != nil {
+		return config["name"]
+	}
+	return v
+}
+
+// writtenSetting writes one value: nested objects without nulls, wrapped layers as layers.
+func (l *Layer) writtenSetting(key string, v any) any {
+	for _, s := range l.sublayers {
+		if s.attribute == key || s.attribute == "forward_layer" && key == "layer" {
+			inner := s.writtenConfig()
+			if s.Model != nil {
+				return s.Model.written("Functional")
+			}
+			if prefix := strings.TrimSuffix(s.attribute, "layer"); s.attribute == "forward_layer" || s.attribute == "backward_layer" {
+				if s.attribute == "forward_layer" {
+					inner["name"] = strings.TrimPrefix(s.Name, prefix)
+				}
+			}
+			if s.Class == "StackedRNNCells" {
+				break
+			}
+			return map[string]any{"module": "keras.layers", "class_name": s.Class, "config": inner, "registered_name": nil}
+		}
+	}
+	if strings.HasSuffix(key, "activation") && l.age < keras3 && v == "hard_sigmoid" {
+		fail(ErrUnsupported, "layer %s has the hard_sigmoid of Keras 1 and 2; Keras 3 computes another function by that name", l.path)
+	}
+	if m, ok := v.(map[string]any); ok {
+		out := map[string]any{}
+		for k, x := range m {
+			if x == nil && k != "registered_name" {
+				continue
+			}
+			if inner, ok := x.(map[string]any); ok && k == "config" && strings.HasSuffix(key, "_initializer") {
+				inner = withoutNulls(inner)
+				delete(inner, "dtype")
+				out[k] = inner
+				continue
+			}
+			out[k] = x
+		}
+		return out
+	}
+	return v
+}
