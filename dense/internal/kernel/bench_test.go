@@ -53,3 +53,26 @@ func BenchmarkOuter(b *testing.B) {
 func report(b *testing.B, flops float64) {
 	b.ReportMetric(flops*float64(b.N)/b.Elapsed().Seconds()/1e9, "GFLOP/s")
 }
+
+// BenchmarkUpdate reports nanoseconds a weight of each optimizer over the weights of 784-128, blocks of 1,024 as in training.
+func BenchmarkUpdate(b *testing.B) {
+	const n = 100352
+	w, g, m, v := make([]float32, n), make([]float32, 1024), make([]float32, n), make([]float32, n)
+	for i := range v {
+		v[i] = float32(i%7) * 1e-4
+	}
+	for i := range g {
+		g[i] = float32(i%5) * 1e-3
+	}
+	for rule, name := range []string{"sgd", "momentum", "nesterov", "rmsprop", "adagrad", "adam"} {
+		b.Run(name, func(b *testing.B) {
+			k := [8]float32{1e-9, 0.1, 0.001, 1e-7, 1}
+			for b.Loop() {
+				for i := 0; i < n; i += 1024 {
+					Update(Rule(rule), w[i:i+1024], g, m[i:i+1024], v[i:i+1024], &k)
+				}
+			}
+			b.ReportMetric(b.Elapsed().Seconds()*1e9/float64(b.N)/n, "ns/weight")
+		})
+	}
+}

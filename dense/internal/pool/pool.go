@@ -30,6 +30,7 @@ type Pool struct {
 	task    func(task, worker int) // of the running phase
 	phase   uint32
 	pending atomic.Int64 // tasks of the phase that are not done yet
+	done    func() bool  // whether there are none
 	ranges  []span
 	closed  atomic.Bool
 	workers sync.WaitGroup
@@ -51,6 +52,8 @@ func New(threads int) *Pool {
 		threads = runtime.GOMAXPROCS(0)
 	}
 	p := &Pool{ranges: make([]span, threads)}
+	p.ranges[0].wake = make(chan struct{}, 1)
+	p.done = func() bool { return p.pending.Load() == 0 }
 	for i := 1; i < threads; i++ {
 		p.ranges[i].wake = make(chan struct{}, 1)
 		p.workers.Add(1)
@@ -110,9 +113,7 @@ func (p *Pool) Run(tasks int, bounds []int32, alone bool, task func(task, worker
 		}
 	}
 	p.drain(0)
-	for spins := 0; p.pending.Load() > 0; spins++ {
-		relax(spins)
-	}
+	p.ranges[0].wait(p.done)
 }
 
 // rouse wakes worker w if it sleeps or is about to.
@@ -137,8 +138,8 @@ func (p *Pool) drain(w int) {
 		p.task(t, w) // a taken task keeps its phase open, so p.task is that phase's
 		done++
 	}
-	if done > 0 {
-		p.pending.Add(int64(-done))
+	if done > 0 && p.pending.Add(int64(-done)) == 0 && p.ranges[0].asleep.Load() {
+		p.rouse(0)
 	}
 }
 
@@ -173,44 +174,42 @@ func (s *span) empty() bool {
 	return v>>16&0xffff >= v&0xffff
 }
 
-// patience is how long a worker spins before it sleeps.
-const patience = 200 * time.Microsecond
+// patience is how long a worker spins before it sleeps. Waiting longer than this means that a core is busy with something
+// else: the one that waits gives up its own core, so that the system can move the one that it waits for there.
+const patience = 50 * time.Microsecond
 
 func (p *Pool) work(w int) {
 	defer p.workers.Done()
 	runtime.LockOSThread()
 	kernel.FlushDenormals() // the thread ends with its goroutine
 	own := &p.ranges[w]
-	for !p.closed.Load() {
-		var since time.Time
-		for spins := 0; own.empty(); spins++ {
-			relax(spins)
-			if spins%256 != 255 {
-				continue
-			}
-			if p.closed.Load() {
-				return
-			}
-			if since.IsZero() {
-				since = time.Now()
-			} else if time.Since(since) > patience {
-				own.asleep.Store(true)
-				if own.empty() && !p.closed.Load() {
-					<-own.wake
-				}
-				own.asleep.Store(false)
-				since = time.Time{}
-			}
+	ready := func() bool { return !own.empty() || p.closed.Load() }
+	for {
+		own.wait(ready)
+		if p.closed.Load() {
+			return
 		}
 		p.drain(w)
 	}
 }
 
-// relax waits a moment: a pause of the processor at first, then a chance for other goroutines.
-func relax(spins int) {
-	if spins < 2000 {
+// wait returns once ready does: it spins for a while, then sleeps until rouse.
+func (s *span) wait(ready func() bool) {
+	var since time.Time
+	for spins := 0; !ready(); spins++ {
 		kernel.Pause()
-	} else {
-		runtime.Gosched()
+		if spins%128 != 127 {
+			continue
+		}
+		if since.IsZero() {
+			since = time.Now()
+		} else if time.Since(since) > patience {
+			s.asleep.Store(true)
+			if !ready() {
+				<-s.wake
+			}
+			s.asleep.Store(false)
+			since = time.Time{}
+		}
 	}
 }
