@@ -95,15 +95,13 @@ func Read(dir string) (*SavedModel, error) {
 	return m, nil
 }
 
-// readDef parses saved_model.pb, or saved_model.pbtxt where the former is missing.
+// readDef reads saved_model.pb, or saved_model.pbtxt where the former is missing.
 func readDef(dir string) (*tfproto.SavedModel, string, error) {
-	def := &tfproto.SavedModel{}
 	path := filepath.Join(dir, binaryFile)
-	unmarshal := proto.Unmarshal
 	data, err := readFile(path)
-	if errors.Is(err, os.ErrNotExist) {
+	text := errors.Is(err, os.ErrNotExist)
+	if text {
 		path = filepath.Join(dir, textFile)
-		unmarshal = prototext.UnmarshalOptions{DiscardUnknown: true}.Unmarshal
 		if data, err = readFile(path); errors.Is(err, os.ErrNotExist) {
 			if _, err := os.Stat(dir); err != nil {
 				return nil, "", err
@@ -114,10 +112,23 @@ func readDef(dir string) (*tfproto.SavedModel, string, error) {
 	if err != nil {
 		return nil, "", err
 	}
-	if err := unmarshal(data, def); err != nil {
-		return nil, "", fmt.Errorf("%w: %s is not a SavedModel, or a truncated one: %w", ErrMalformed, path, err)
+	def, err := parseDef(data, text)
+	if err != nil {
+		return nil, "", fmt.Errorf("%s: %w", path, err)
 	}
 	return def, path, nil
+}
+
+func parseDef(data []byte, text bool) (*tfproto.SavedModel, error) {
+	def := &tfproto.SavedModel{}
+	unmarshal := proto.Unmarshal
+	if text {
+		unmarshal = prototext.UnmarshalOptions{DiscardUnknown: true}.Unmarshal
+	}
+	if err := unmarshal(data, def); err != nil {
+		return nil, fmt.Errorf("%w: not a SavedModel, or a truncated one: %w", ErrMalformed, err)
+	}
+	return def, nil
 }
 
 func readFile(path string) ([]byte, error) {
