@@ -13,36 +13,43 @@ const (
 //
 // and the children of nodes of level 0 are what the tree indexes.
 type btree1 struct {
+	btree1Leaves
 	f        *File
 	nodeType byte
 	keySize  uint64
-	visit    func(left, right []byte, child uint64) error
 	seen     map[uint64]bool
 	// next is, per level, the right sibling of the last node: the address
 	// that the next node of that level must have.
 	next map[byte]uint64
-	// more: a node may have had more entries than it says.
-	more bool
 }
 
-// walkBTree1 calls visit for each child of the lowest level with the keys to
-// its left and right. There are no checksums; more says that a node's number
-// of entries may be damaged.
-func (f *File) walkBTree1(root uint64, nodeType byte, keySize int, visit func(left, right []byte, child uint64) error) (more bool, err error) {
-	t := &btree1{f: f, nodeType: nodeType, keySize: uint64(keySize), visit: visit, seen: map[uint64]bool{}, next: map[byte]uint64{}}
+// btree1Leaves is what to do at level 0.
+type btree1Leaves struct {
+	// child is called for each child with the keys to its left and right.
+	child func(left, right []byte, addr uint64) error
+	// unused is called for what follows a node's last key where that could
+	// be another child: there are no checksums, so the number of entries may
+	// be damaged. It is unused space, usually 0, but older libraries left
+	// there what happened to be in memory.
+	unused func(left []byte, addr uint64)
+}
+
+// walkBTree1 walks over the tree at root.
+func (f *File) walkBTree1(root uint64, nodeType byte, keySize int, leaves btree1Leaves) error {
+	t := &btree1{leaves, f, nodeType, uint64(keySize), map[uint64]bool{}, map[byte]uint64{}}
 	head, err := f.read(root, 24)
 	if err != nil {
-		return false, err
+		return err
 	}
 	if err := t.walk(root, head[5]); err != nil {
-		return false, err
+		return err
 	}
 	for level, right := range t.next {
 		if right != undefined {
-			return false, formatErrorf("B-tree at address %d: the node at %d of level %d is not reached", root, right, level)
+			return formatErrorf("B-tree at address %d: the node at %d of level %d is not reached", root, right, level)
 		}
 	}
-	return t.more, nil
+	return nil
 }
 
 func (t *btree1) walk(addr uint64, level byte) error {
@@ -64,40 +71,30 @@ func (t *btree1) walk(addr uint64, level byte) error {
 	n := uint64(le.Uint16(head[6:]))
 	step := t.keySize + 8
 	buf, err := t.f.read(addr+24, n*step+t.keySize)
-	if err != nil {
+	switch {
+	case err != nil:
 		return err
+	case level > 0 && n == 0:
+		return formatErrorf("B-tree node of level %d without children at address %d", level, addr)
 	}
-	t.more = t.more || t.hasMore(addr+24+n*step+t.keySize, level)
 	for ; n > 0; n-- {
 		child := le.Uint64(buf[t.keySize:])
 		if level > 0 {
 			err = t.walk(child, level-1)
 		} else {
-			err = t.visit(buf[:t.keySize], buf[step:step+t.keySize], child)
+			err = t.child(buf[:t.keySize], buf[step:step+t.keySize], child)
 		}
 		if err != nil {
 			return err
 		}
+		addr += step
 		buf = buf[step:]
 	}
+	// In a full node this is something else, or the end of the file.
+	if after, err := t.f.read(addr+24+t.keySize, 8); level == 0 && err == nil {
+		if child := le.Uint64(after); child != 0 && child < t.f.size {
+			t.unused(buf, child)
+		}
+	}
 	return nil
-}
-
-// hasMore reports whether what follows a node's last key looks like another
-// child. That is unused space, usually 0, but older libraries left there
-// what happened to be in memory.
-func (t *btree1) hasMore(end uint64, level byte) bool {
-	next, err := t.f.read(end, 8)
-	if err != nil {
-		return false // the node was full, and at the end of the file
-	}
-	child := le.Uint64(next)
-	head, err := t.f.read(child, 8)
-	if err != nil || t.seen[child] {
-		return false
-	}
-	if level == 0 {
-		return t.nodeType == btreeGroup && string(head[:4]) == "SNOD"
-	}
-	return string(head[:4]) == "TREE" && head[4] == t.nodeType && head[5] == level-1
 }

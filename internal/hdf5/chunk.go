@@ -160,7 +160,7 @@ func (c *chunkCollector) add(ch chunk) error {
 func (c *chunkCollector) addAt(at []uint64, ch chunk) error {
 	index, ok := c.grid.indexAt(at)
 	if !ok {
-		return nil // left over from when the dataset was larger
+		return formatErrorf("chunk %v is outside the dataset", at)
 	}
 	if c.seen == nil {
 		c.seen = map[uint64]bool{}
@@ -179,18 +179,39 @@ func (c *chunkCollector) addAt(at []uint64, ch chunk) error {
 func (c *chunkCollector) fromBTree1() error {
 	rank := len(c.grid.shape)
 	at := make([]uint64, rank)
-	_, err := c.ds.f.walkBTree1(c.ds.layout.addr, btreeChunks, 16+8*rank, func(left, _ []byte, addr uint64) error {
-		d := &decoder{buf: left, what: "chunk B-tree key"}
+	parse := func(key []byte, addr uint64) (chunk, error) {
+		d := &decoder{buf: key, what: "chunk B-tree key"}
 		ch := chunk{addr: addr, size: uint64(d.u32()), filterMask: d.u32()}
 		for i := range at {
 			offset := d.u64()
 			if offset%c.grid.chunk[i] != 0 {
-				return formatErrorf("chunk at offset %d, not a multiple of %d", offset, c.grid.chunk[i])
+				return ch, formatErrorf("chunk at offset %d, not a multiple of %d", offset, c.grid.chunk[i])
 			}
 			at[i] = offset / c.grid.chunk[i]
 		}
-		return c.addAt(at, ch)
+		return ch, nil
+	}
+	var unused []uint64 // chunks after a node's last one
+	err := c.ds.f.walkBTree1(c.ds.layout.addr, btreeChunks, 16+8*rank, btree1Leaves{
+		child: func(left, _ []byte, addr uint64) error {
+			ch, err := parse(left, addr)
+			if err != nil {
+				return err
+			}
+			return c.addAt(at, ch)
+		},
+		unused: func(left []byte, addr uint64) {
+			ch, err := parse(left, addr)
+			if index, ok := c.grid.indexAt(at); ok && err == nil && ch.size > 0 {
+				unused = append(unused, index)
+			}
+		},
 	})
+	for _, index := range unused {
+		if err == nil && !c.seen[index] {
+			err = formatErrorf("a node of the B-tree of chunks has more entries than it says")
+		}
+	}
 	return err
 }
 

@@ -108,12 +108,8 @@ func (t Datatype) IsString() bool {
 	return t.Class == ClassString || t.Class == ClassVarLen && t.VarString
 }
 
-// IsNumeric reports whether elements can be read as numbers: integers of 1,
-// 2, 4 or 8 bytes, float16, bfloat16, float32, float64, and booleans.
-func (t Datatype) IsNumeric() bool { return t.kind() != kindNone }
-
-// kind is how numbers are converted. It only knows types whose bits are laid
-// out as Go's are, the byte order aside.
+// kind is how numbers are converted: integers of 1, 2, 4 or 8 bytes, float16,
+// bfloat16, float32, float64 and booleans, in either byte order.
 func (t Datatype) kind() kind {
 	switch t.Class {
 	case ClassInteger:

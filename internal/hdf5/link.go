@@ -83,25 +83,3 @@ func linkTarget(kind LinkKind, value []byte) string {
 	target := strings.TrimRight(string(value), "\x00")
 	return strings.ReplaceAll(target, "\x00", ":")
 }
-
-// readDenseLinks parses a link info message, which says where the links are
-// if they are not messages of their own:
-//
-//	version 0 | flags | next creation order (0 or 8) | fractal heap |
-//	B-tree by name | B-tree by creation order (0 or 8)
-func (g *Group) readDenseLinks(data []byte) error {
-	d := &decoder{buf: data, what: "link info message"}
-	if v := d.u8(); v != 0 {
-		return unsupportedErrorf("link info message version %d", v)
-	}
-	if flags := d.u8(); flags&1 != 0 {
-		d.skip(8)
-	}
-	heap, tree := d.u64(), d.u64()
-	if d.err != nil || heap == undefined {
-		return d.err
-	}
-	return g.f.eachDense(heap, tree, recordLinkName, func(data []byte) error {
-		return g.addLinkMessage(data)
-	})
-}

@@ -17,7 +17,13 @@ func (g *Group) readSymbolTable(data []byte) error {
 		return err
 	}
 	const keySize = 8 // offset of a name in the heap
-	more, err := g.f.walkBTree1(tree, btreeGroup, keySize, func(left, right []byte, node uint64) error {
+	more := false     // nodes where there should be none
+	var leaves btree1Leaves
+	leaves.unused = func(_ []byte, node uint64) {
+		head, err := g.f.read(node, 4)
+		more = more || err == nil && string(head) == "SNOD"
+	}
+	leaves.child = func(left, right []byte, node uint64) error {
 		first, err := heap.str(le.Uint64(left))
 		if err != nil {
 			return err
@@ -27,7 +33,8 @@ func (g *Group) readSymbolTable(data []byte) error {
 			return err
 		}
 		return g.readSymbolNode(node, heap, first, last)
-	})
+	}
+	err = g.f.walkBTree1(tree, btreeGroup, keySize, leaves)
 	if err == nil && more && heap.used > g.namesSize() {
 		err = formatErrorf("symbol table: names in the heap at address %d have no links", heapAddr)
 	}

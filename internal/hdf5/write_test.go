@@ -280,7 +280,7 @@ func TestWriteErrors(t *testing.T) {
 		"elements missing":    {create("x", Numbers([]int{3}, []float32{1, 2})), ErrType},
 		"negative dimension":  {create("x", Numbers([]int{-1}, []float32{})), ErrType},
 		"rank 33":             {create("x", Numbers(make([]int, 33), []float32{})), ErrType},
-		"overflowing shape":   {create("x", Numbers([]int{1 << 40, 1 << 40}, []float32{})), ErrTooLarge},
+		"overflowing shape":   {create("x", Numbers([]int{math.MaxInt, 4}, []float32{})), ErrTooLarge},
 		"strings missing":     {create("x", Text([]int{2}, []string{"a"})), ErrType},
 		"string with NUL":     {create("x", Text(nil, []string{"a\x00b"})), ErrType},
 		"string too long":     {create("x", Array{Datatype: Datatype{Class: ClassString, Size: 2}, Strings: []string{"abc"}}), ErrTooLarge},
