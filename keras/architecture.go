@@ -124,7 +124,7 @@ func (r *reader) layer(v any, path string) *Layer {
 	l.registered = m["registered_name"]
 	if isModel(class, m) {
 		l.Model = r.model(m, path+"/"+class)
-		l.Name, l.Config = l.Model.Name, l.Model.config
+		l.Name, l.Class, l.Config = l.Model.Name, l.Model.Class, l.Model.config
 		if name, ok := m["name"].(string); ok {
 			l.Name = name
 		}
@@ -197,8 +197,10 @@ func (m *Model) chain() {
 	prev := ""
 	for _, l := range m.Layers {
 		if l.Class == "InputLayer" {
-			if prev == "" {
+			if prev == "" && len(m.Inputs) == 0 {
 				m.Inputs = []Endpoint{{Name: l.Name, at: tensorRef{layer: l.Name}}}
+			}
+			if prev == "" {
 				prev = l.Name
 			}
 			continue

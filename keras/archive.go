@@ -66,7 +66,7 @@ func readArchive(r io.ReaderAt, size int64, o *options, depth int) (*Model, erro
 func (a *archive) onlyModel() string {
 	found := ""
 	for _, n := range a.names {
-		if ext := path.Ext(n); ext == ".keras" || ext == ".h5" || ext == ".hdf5" {
+		if ext := path.Ext(n); n != "model.weights.h5" && (ext == ".keras" || ext == ".h5" || ext == ".hdf5") {
 			if found != "" {
 				return ""
 			}

@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/cambium-go/cambium/keras"
+	"github.com/cambium-go/cambium/tensor"
 )
 
 // TestWriteReadsBack writes every recorded model in both formats and reads it again: same layers, same bits.
@@ -41,7 +42,9 @@ func requireSameModel(t *testing.T, want, got *keras.Model) {
 	for i := range w {
 		require.Equal(t, w[i].Shape, g[i].Shape, w[i].Path)
 		require.Equal(t, w[i].Trainable, g[i].Trainable, w[i].Path)
-		require.Equal(t, w[i].Value.Bytes(), g[i].Value.Bytes(), w[i].Path)
+		x, err := w[i].Value.Convert(g[i].DType) // tf.keras counts in int64, Keras 3 in int32
+		require.NoError(t, err)
+		require.Equal(t, x.Bytes(), g[i].Value.Bytes(), w[i].Path)
 	}
 	require.Len(t, got.Outputs, len(want.Outputs))
 	for i, o := range want.Outputs {
@@ -74,6 +77,75 @@ func TestRewrite(t *testing.T) {
 			require.NoError(t, keras.Write(base+".out.h5", m))
 		})
 	}
+}
+
+// TestWriteOptimizer keeps the state of an optimizer through both formats.
+func TestWriteOptimizer(t *testing.T) {
+	m := classifier(t)
+	slots := make([][]*tensor.Tensor, 2)
+	for _, v := range m.Variables() {
+		for k := range slots {
+			x := make([]float32, v.Value.Len())
+			for i := range x {
+				x[i] = float32(100*k + i)
+			}
+			slots[k] = append(slots[k], tensor.Must(tensor.Of(x, v.Shape...)))
+		}
+	}
+	config := keras.Config{"learning_rate": 0.25, "beta_1": 0.9, "beta_2": 0.0, "epsilon": 1e-7}
+	require.NoError(t, m.SetOptimizer("Adam", config, 42, slots...))
+	m.Compile.Loss = "mse"
+	for _, ext := range []string{".keras", ".h5"} {
+		path := filepath.Join(t.TempDir(), "m"+ext)
+		require.NoError(t, keras.Write(path, m))
+		back, err := keras.Load(path)
+		require.NoError(t, err)
+		require.Equal(t, "Adam", back.Compile.Optimizer)
+		require.Equal(t, 0.25, back.Compile.OptimizerConfig["learning_rate"])
+		require.Equal(t, "mean_squared_error", back.Compile.Loss)
+		n, got, err := back.OptimizerSlots()
+		require.NoError(t, err)
+		require.EqualValues(t, 42, n)
+		require.Len(t, got, len(slots))
+		for k := range slots {
+			for i := range slots[k] {
+				require.Equal(t, slots[k][i].Bytes(), got[k][i].Bytes())
+			}
+		}
+	}
+	require.ErrorIs(t, m.SetOptimizer("Adam", config, 1, slots[0][:1]), keras.ErrWeights)
+	require.ErrorIs(t, m.SetOptimizer("Adam", keras.Config{}, 1), keras.ErrFormat)
+}
+
+// classifier is a small model with weights.
+func classifier(t testing.TB) *keras.Model {
+	t.Helper()
+	m, err := keras.NewSequential("classifier", keras.Input(3), keras.Dense(4, "relu"), keras.Dropout(0.5), keras.Dense(2, "softmax"))
+	require.NoError(t, err)
+	var values []*tensor.Tensor
+	for _, v := range m.Variables() {
+		x, err := tensor.New(v.DType, v.Shape...)
+		require.NoError(t, err)
+		values = append(values, x)
+	}
+	require.NoError(t, m.SetWeights(values))
+	return m
+}
+
+// TestWriteNothingHalf leaves the old file where the new one cannot be written.
+func TestWriteNothingHalf(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "m.keras")
+	require.NoError(t, os.WriteFile(path, []byte("old"), 0o600))
+	m, err := keras.NewSequential("empty", keras.Input(3), keras.Dense(4, ""))
+	require.NoError(t, err)
+	require.ErrorIs(t, keras.Write(path, m), keras.ErrWeights)
+	left, err := os.ReadFile(path)
+	require.NoError(t, err)
+	require.Equal(t, "old", string(left))
+	files, err := os.ReadDir(dir)
+	require.NoError(t, err)
+	require.Len(t, files, 1)
 }
 
 // recordedFiles lists the models that scripts/record_keras.py recorded.
