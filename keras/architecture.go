@@ -311,7 +311,8 @@ func (m *Model) append(l *Layer) {
 
 // unique appends _1, _2 … until the name is free.
 func unique(name string, n int, taken func(string) bool) string {
-	for ; taken(name + "_" + strconv.Itoa(n)); n++ {
+	for taken(name + "_" + strconv.Itoa(n)) {
+		n++
 	}
 	return name + "_" + strconv.Itoa(n)
 }
@@ -511,7 +512,7 @@ func backwards(forward map[string]any) map[string]any {
 	out := Config(forward).clone()
 	inner, _ := forward["config"].(map[string]any)
 	c := Config(inner).clone()
-	c["go_backwards"] = !Config(c).Bool("go_backwards", false)
+	c["go_backwards"] = !c.Bool("go_backwards", false)
 	out["config"] = map[string]any(c)
 	return out
 }

@@ -43,8 +43,8 @@ func (c *Call) cellOf(l *Layer, in tensor.Shape) *cell {
 }
 
 // gateWeights makes kernel, recurrent kernel and bias of n gates.
-func (c *Call) gateWeights(in tensor.Shape, n int, bias tensor.Shape) (units int, weights []Value) {
-	units = c.config().positive("units")
+func (c *Call) gateWeights(in tensor.Shape, n int, bias tensor.Shape) (weights []Value) {
+	units := c.config().positive("units")
 	features := in[len(in)-1]
 	if features < 1 || len(in) != 3 {
 		fail(ErrUnsupported, "an input of shape %v: [batch, time, features] with known features is needed", in)
@@ -53,7 +53,7 @@ func (c *Call) gateWeights(in tensor.Shape, n int, bias tensor.Shape) (units int
 	if c.config().Bool("use_bias", true) {
 		weights = append(weights, c.Weight("bias", bias, true))
 	}
-	return units, weights
+	return weights
 }
 
 // affine multiplies the inputs of all steps by the kernel and adds the bias.
@@ -68,7 +68,7 @@ func affine(e *emitter, x Value, weights []Value) Value {
 // simpleCell: h' = activation(x·W + b + h·U).
 func (c *Call) simpleCell(in tensor.Shape) *cell {
 	n := c.config().positive("units")
-	_, weights := c.gateWeights(in, 1, tensor.Shape{n})
+	weights := c.gateWeights(in, 1, tensor.Shape{n})
 	f := c.withDefault("activation", "tanh")
 	return &cell{project: affine, weights: weights, states: []tensor.Shape{{n}}, output: tensor.Shape{n},
 		step: func(e *emitter, x Value, s, w []Value) (Value, []Value) {
@@ -88,7 +88,7 @@ func (c *Call) withDefault(key, def string) activationFunc {
 // lstmCell: gates i, f, c, o; c' = f·c + i·activation(z_c), h' = o·activation(c') (Hochreiter and Schmidhuber 1997).
 func (c *Call) lstmCell(in tensor.Shape) *cell {
 	units := c.config().positive("units")
-	_, weights := c.gateWeights(in, 4, tensor.Shape{4 * units})
+	weights := c.gateWeights(in, 4, tensor.Shape{4 * units})
 	f, g := c.withDefault("activation", "tanh"), c.gateActivation()
 	return &cell{project: affine, weights: weights, states: []tensor.Shape{{units}, {units}}, output: tensor.Shape{units},
 		step: func(e *emitter, x Value, s, w []Value) (Value, []Value) {
@@ -117,7 +117,7 @@ func (c *Call) gruCell(in tensor.Shape) *cell {
 	if after {
 		bias = tensor.Shape{2, 3 * units}
 	}
-	_, weights := c.gateWeights(in, 3, bias)
+	weights := c.gateWeights(in, 3, bias)
 	f, g := c.withDefault("activation", "tanh"), c.gateActivation()
 	project := affine
 	if after {

@@ -35,12 +35,13 @@ func pythonNumbers(data []byte) []byte {
 	}
 	var out []byte
 	for i, quoted := 0, false; i < len(data); {
-		if data[i] == '"' {
+		switch {
+		case data[i] == '"':
 			quoted = !quoted
-		} else if quoted && data[i] == '\\' && i+1 < len(data) {
+		case quoted && data[i] == '\\' && i+1 < len(data):
 			out = append(out, data[i])
 			i++
-		} else if !quoted {
+		case !quoted:
 			if word := numberWord(data[i:]); word != "" {
 				out = append(out, '"')
 				out = append(append(out, word...), '"')

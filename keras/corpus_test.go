@@ -39,7 +39,7 @@ func folder(t *testing.T, variable string) string {
 func TestCorpus(t *testing.T) {
 	for _, variable := range []string{"CAMBIUM_CORPUS", "CAMBIUM_DATA"} {
 		root := folder(t, variable)
-		require.NoError(t, filepath.WalkDir(root, func(path string, d os.DirEntry, err error) error {
+		require.NoError(t, filepath.WalkDir(root, func(path string, _ os.DirEntry, err error) error {
 			if ext := filepath.Ext(path); ext != ".h5" && ext != ".keras" {
 				return err
 			}

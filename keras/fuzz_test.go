@@ -19,7 +19,7 @@ func FuzzConfig(f *testing.F) {
 	}
 	f.Add([]byte(`{"class_name": "Sequential", "config": [{"class_name": "Convolution2D", "config": {"name": "c", "batch_input_shape": [null, 3, 8, 8], "nb_filter": 4, "nb_row": 3, "nb_col": 2, "dim_ordering": "th"}}]}`))
 	f.Add([]byte(`{"class_name": "Functional", "config": {"name": "f", "layers": [{"class_name": "InputLayer", "config": {"batch_input_shape": [null, 4], "name": "i"}, "name": "i", "inbound_nodes": []}], "input_layers": {"x": ["i", 0, 0]}, "output_layers": ["i", 0, 0]}}`))
-	f.Fuzz(func(t *testing.T, config []byte) {
+	f.Fuzz(func(_ *testing.T, config []byte) {
 		m, err := keras.FromConfig(config)
 		if err != nil {
 			return

@@ -99,10 +99,10 @@ func (e *emitter) moments(x Value, axes ...int) (mean, variance Value) {
 }
 
 // axesOf reads one axis or a list of axes, sorted and not negative.
-func (c *Call) axesOf(x Value, def int) []int {
+func (c *Call) axesOf(x Value) []int {
 	axes := c.config().ints("axis")
 	if axes == nil {
-		axes = []int{def}
+		axes = []int{-1}
 	}
 	for i, a := range axes {
 		axes[i] = x.axis(a)
@@ -115,7 +115,7 @@ func (c *Call) axesOf(x Value, def int) []int {
 func callLayerNormalization(c *Call) []Value {
 	in, cfg := c.x(), c.config()
 	x := c.atLeastFloat32(in)
-	axes := c.axesOf(x, -1)
+	axes := c.axesOf(x)
 	shape := tensor.Shape{}
 	for _, a := range axes {
 		shape = append(shape, x.Shape[a])
@@ -175,7 +175,7 @@ func callGroupNormalization(c *Call) []Value {
 // callUnitNormalization divides by the Euclidean norm over its axes.
 func callUnitNormalization(c *Call) []Value {
 	x := c.x()
-	sum := c.reduce("Sum", c.unary("Square", x), true, c.axesOf(x, -1)...)
+	sum := c.reduce("Sum", c.unary("Square", x), true, c.axesOf(x)...)
 	if c.Layer.age == keras3 {
 		return []Value{c.mul(x, c.binary("Minimum", c.unary("Rsqrt", sum), c.scalar(1e7, x.DType)))}
 	}
@@ -186,7 +186,7 @@ func callUnitNormalization(c *Call) []Value {
 func callRMSNormalization(c *Call) []Value {
 	in := c.x()
 	x := c.atLeastFloat32(in)
-	axes := c.axesOf(x, -1)
+	axes := c.axesOf(x)
 	shape := tensor.Shape{}
 	for _, a := range axes {
 		shape = append(shape, x.Shape[a])
@@ -218,7 +218,7 @@ func callNormalization(c *Call) []Value {
 	x, cfg := c.x(), c.config()
 	axes := []int{}
 	if v, given := cfg["axis"]; !given || v != nil {
-		axes = c.axesOf(x, -1)
+		axes = c.axesOf(x)
 	}
 	shape := tensor.Shape{}
 	for _, a := range axes {

@@ -126,7 +126,7 @@ func simple(op string) operation {
 func reduction(op string) operation {
 	return one(func(o *opCall) Value {
 		x := o.tensor(0, "x", "input_tensor", "inputs")
-		axes, keep := o.axes(1, x), o.settings(2, "keepdims").Bool("keepdims", false)
+		axes, keep := o.axes(x), o.settings(2, "keepdims").Bool("keepdims", false)
 		if op == "Mean" && !floating(x.DType) {
 			x = o.cast(x, tensor.Float32)
 		}
@@ -135,8 +135,8 @@ func reduction(op string) operation {
 }
 
 // axes reads the argument axis: a number, a list, or null for all axes.
-func (o *opCall) axes(i int, x Value) []int {
-	if axes := o.settings(i, "axis").ints("axis"); axes != nil {
+func (o *opCall) axes(x Value) []int {
+	if axes := o.settings(1, "axis").ints("axis"); axes != nil {
 		return axes
 	}
 	all := make([]int, x.rank())
@@ -170,7 +170,7 @@ var operations = map[string]operation{
 	"SparseSigmoid": callActivation("sparse_sigmoid"),
 	"LogicalNot":    one(func(o *opCall) Value { return o.not(o.cast(o.tensor(0, "x"), tensor.Bool)) }),
 	"TrueDivide":    one(opDivide), "Divide": one(opDivide), "Power": one(opPower), "Matmul": one(opMatmul), "Dot": one(opMatmul), "Einsum": one(opEinsum),
-	"Var": one(func(o *opCall) Value { return opVariance(o) }), "Std": one(func(o *opCall) Value { return o.unary("Sqrt", opVariance(o)) }),
+	"Var": one(opVariance), "Std": one(func(o *opCall) Value { return o.unary("Sqrt", opVariance(o)) }),
 	"All": one(opAllAny("All")), "Any": one(opAllAny("Any")), "Argmax": one(opArg("ArgMax")), "Argmin": one(opArg("ArgMin")),
 	"Reshape": one(opReshape), "Transpose": one(opTranspose), "ExpandDims": one(opExpandDims), "Squeeze": one(opSqueeze), "Concatenate": one(opConcatenate),
 	"Stack": one(opStack), "Split": opSplit, "Unstack": opUnstack, "GetItem": one(opGetItem), "Where": one(opWhere), "Clip": one(opClip), "Cast": one(opCast), "Softmax": one(opSoftmax("Softmax")), "LogSoftmax": one(opSoftmax("LogSoftmax")),
@@ -254,7 +254,7 @@ func opEinsum(o *opCall) Value {
 
 func opVariance(o *opCall) Value {
 	x := o.tensor(0, "x", "input_tensor")
-	axes, keep := o.axes(1, x), o.settings(2, "keepdims").Bool("keepdims", false)
+	axes, keep := o.axes(x), o.settings(2, "keepdims").Bool("keepdims", false)
 	_, v := o.moments(x, axes...)
 	if !keep {
 		v = o.squeeze(v, axes...)
@@ -265,7 +265,7 @@ func opVariance(o *opCall) Value {
 func opAllAny(op string) func(*opCall) Value {
 	return func(o *opCall) Value {
 		x := o.cast(o.tensor(0, "x", "input_tensor"), tensor.Bool)
-		return o.reduce(op, x, o.settings(2, "keepdims").Bool("keepdims", false), o.axes(1, x)...)
+		return o.reduce(op, x, o.settings(2, "keepdims").Bool("keepdims", false), o.axes(x)...)
 	}
 }
 
@@ -574,7 +574,7 @@ func opPad(o *opCall) Value {
 
 func opFlip(o *opCall) Value {
 	x := o.tensor(0, "x")
-	for _, a := range o.axes(1, x) {
+	for _, a := range o.axes(x) {
 		x = o.reverse(x, a)
 	}
 	return x
@@ -672,7 +672,7 @@ func opNorm(o *opCall) Value {
 
 func opLogSumExp(o *opCall) Value {
 	x := o.tensor(0, "x", "input_tensor")
-	axes, keep := o.axes(1, x), o.settings(2, "keepdims").Bool("keepdims", false)
+	axes, keep := o.axes(x), o.settings(2, "keepdims").Bool("keepdims", false)
 	largest := o.reduce("Max", x, true, slices.Clone(axes)...)
 	y := o.add(o.unary("Log", o.reduce("Sum", o.unary("Exp", o.sub(x, largest)), true, slices.Clone(axes)...)), largest)
 	if !keep {

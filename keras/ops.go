@@ -480,18 +480,18 @@ func (e *emitter) repeat(x Value, axis, n int) Value {
 
 // pad adds before and after each axis: constant with zeros, or "REFLECT", "SYMMETRIC".
 func (e *emitter) pad(x Value, mode string, value float64, padding ...[2]int) Value {
-	shape, flat, any := slices.Clone(x.Shape), make([]int32, 0, 2*len(padding)), false
+	shape, flat, pads := slices.Clone(x.Shape), make([]int32, 0, 2*len(padding)), false
 	for i, p := range padding {
 		if p[0] < 0 || p[1] < 0 || p[0] > math.MaxInt32 || p[1] > math.MaxInt32 {
 			fail(ErrFormat, "padding %v", padding)
 		}
 		flat = append(flat, int32(p[0]), int32(p[1]))
-		any = any || p[0]+p[1] > 0
+		pads = pads || p[0]+p[1] > 0
 		if shape[i] >= 0 {
 			shape[i] += p[0] + p[1]
 		}
 	}
-	if !any {
+	if !pads {
 		return x
 	}
 	paddings := e.constant(tensor.Must(tensor.Of(flat, len(padding), 2)))

@@ -31,7 +31,7 @@ func TestRecorded(t *testing.T) { runCases(t, "testdata/models") }
 
 func runCases(t *testing.T, dir string) {
 	var files []string
-	require.NoError(t, filepath.WalkDir(dir, func(path string, d os.DirEntry, err error) error {
+	require.NoError(t, filepath.WalkDir(dir, func(path string, _ os.DirEntry, err error) error {
 		if ext := filepath.Ext(path); ext == ".keras" || ext == ".h5" {
 			files = append(files, path)
 		}

@@ -4,7 +4,6 @@ import (
 	"slices"
 
 	"github.com/cambium-go/cambium/graph"
-	"github.com/cambium-go/cambium/tensor"
 )
 
 func init() {
@@ -95,6 +94,3 @@ func callAdaptivePool(c *Call, n int, op string) []Value {
 	}
 	return []Value{back(x)}
 }
-
-// unknownSpatial reports whether a spatial axis of [batch, spatial…, channels] is unknown.
-func unknownSpatial(s tensor.Shape) bool { return slices.Contains(s[1:len(s)-1], -1) }

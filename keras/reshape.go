@@ -46,15 +46,13 @@ func callReshape(c *Call) []Value {
 func (e *emitter) reshapeTo(x Value, target []int) Value {
 	dims, free, rest := []dim{e.dim(x, 0)}, -1, 1
 	for i, d := range target {
-		if d == -1 {
-			if free >= 0 {
-				fail(ErrFormat, "two unknown sizes in the shape %v", target)
-			}
-			free = i
-		} else if d < 0 {
-			fail(ErrFormat, "the shape %v", target)
-		} else {
+		switch {
+		case d >= 0:
 			rest = product(rest, d)
+		case d == -1 && free < 0:
+			free = i
+		default:
+			fail(ErrFormat, "the shape %v", target)
 		}
 		dims = append(dims, dim{n: d})
 	}

@@ -49,11 +49,6 @@ func (v Value) need(rank int) {
 	}
 }
 
-// known reports whether every dimension but the first is known.
-func (v Value) known() bool {
-	return v.rank() > 0 && !slices.Contains(v.Shape[1:], -1)
-}
-
 // broadcast returns the shape of an elementwise operation.
 func broadcast(a, b tensor.Shape) tensor.Shape {
 	n := max(len(a), len(b))

@@ -206,8 +206,8 @@ func fromCuDNN(l *Layer, v []*tensor.Tensor) []*tensor.Tensor {
 	if gates == 0 || len(v) < 2 {
 		return v
 	}
-	v[0] = eachGate(v[0], gates, func(rows, columns, i, j int) int { return j*rows + i })
-	v[1] = eachGate(v[1], gates, func(rows, columns, i, j int) int { return j*rows + i })
+	v[0] = eachGate(v[0], gates, func(rows, i, j int) int { return j*rows + i })
+	v[1] = eachGate(v[1], gates, func(rows, i, j int) int { return j*rows + i })
 	if len(v) == 3 {
 		units := l.Config.positive("units")
 		b, err := v[2].Cast(tensor.Float32)
@@ -230,7 +230,7 @@ func fromCuDNN(l *Layer, v []*tensor.Tensor) []*tensor.Tensor {
 
 // eachGate rearranges [rows, gates·columns] gate by gate: element (i, j) of a gate is taken from element at(i, j) of the
 // gate's own rows·columns elements, counted row by row.
-func eachGate(t *tensor.Tensor, gates int, at func(rows, columns, i, j int) int) *tensor.Tensor {
+func eachGate(t *tensor.Tensor, gates int, at func(rows, i, j int) int) *tensor.Tensor {
 	t, err := t.Cast(tensor.Float32)
 	check(err)
 	if t.Rank() != 2 || t.Shape()[1]%gates != 0 {
@@ -244,7 +244,7 @@ func eachGate(t *tensor.Tensor, gates int, at func(rows, columns, i, j int) int)
 		for i := range rows {
 			for j := range columns {
 				// the gate's transpose [columns, rows] was stored row by row in the place of [rows, columns]
-				k := at(rows, columns, i, j)
+				k := at(rows, i, j)
 				out[i*gates*columns+g*columns+j] = x[(k/columns)*gates*columns+g*columns+k%columns]
 			}
 		}
