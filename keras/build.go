@@ -56,8 +56,7 @@ func Register(name string, call func(c *Call) ([]Value, error)) {
 // classOf finds a layer's class. Keras has layers and operations of one name (Add); which one is meant, the module says, or,
 // in HDF5 files, which have none, the configuration: an operation cannot be trained.
 func classOf(l *Layer) (class, bool) {
-	_, trains := l.Config["trainable"]
-	operation := strings.Contains(l.rawModule, ".ops") || l.rawModule == "" && !trains && l.age == keras3 && classes["keras.ops>"+l.Class].call != nil
+	operation := l.isOperation()
 	customMutex.RLock()
 	defer customMutex.RUnlock()
 	names := []string{l.Class, l.Class + ":" + l.Name}
@@ -278,6 +277,7 @@ func (w *walk) call(l *Layer, scope string, args []any, kwargs map[string]any) (
 	if l.OutputShapes == nil {
 		for _, v := range out {
 			l.OutputShapes = append(l.OutputShapes, v.Shape)
+			l.outputTypes = append(l.outputTypes, v.DType)
 		}
 	}
 	return out
@@ -443,7 +443,7 @@ func (w *walk) placeholders(m *Model) []Value {
 		if l.Config.Bool("sparse", false) || l.Config.Bool("ragged", false) {
 			fail(ErrUnsupported, "input %s is sparse or ragged", in.Name)
 		}
-		l.OutputShapes = []tensor.Shape{in.Shape}
+		l.OutputShapes, l.outputTypes = []tensor.Shape{in.Shape}, []tensor.DType{in.DType}
 		ref := w.b.Placeholder(nodeName(in.Name), in.DType, in.Shape)
 		check(w.b.Err())
 		out[i] = Value{Ref: ref, DType: in.DType, Shape: in.Shape}

@@ -68,15 +68,16 @@ type Layer struct {
 	// OutputShapes are the shapes of the outputs of the layer's first call, with the batch dimension; -1 is unknown.
 	OutputShapes []tensor.Shape
 
-	sublayers  []*Layer    // wrapped layers, cells, the projections of an attention layer
-	attribute  string      // the attribute of the parent that holds a sublayer: "forward_layer", "cell"
-	variables  []*Variable // in the order of get_weights
-	rawModule  string      // "keras.layers", "keras.src.ops.numpy"
-	registered any         // registered_name
-	age        age
-	trainable  bool
-	path       string            // "model/layer/sublayer", for messages and the names of nodes
-	assets     map[string][]byte // vocabularies that stand beside the weights in a .keras archive
+	sublayers   []*Layer // wrapped layers, cells, the projections of an attention layer
+	outputTypes []tensor.DType
+	attribute   string      // the attribute of the parent that holds a sublayer: "forward_layer", "cell"
+	variables   []*Variable // in the order of get_weights
+	rawModule   string      // "keras.layers", "keras.src.ops.numpy"
+	registered  any         // registered_name
+	age         age
+	trainable   bool
+	path        string            // "model/layer/sublayer", for messages and the names of nodes
+	assets      map[string][]byte // vocabularies that stand beside the weights in a .keras archive
 }
 
 // Variable is one weight of a layer.

@@ -126,7 +126,10 @@ func writeTensor(g *hdf5.GroupBuilder, at string, t *tensor.Tensor) error {
 	if err != nil {
 		return err
 	}
-	_, err = g.CreateDataset(at, hdf5.Array{Datatype: d, Shape: t.Shape(), Data: t.Bytes()})
+	ds, err := g.CreateDataset(at, hdf5.Array{Datatype: d, Shape: t.Shape(), Data: t.Bytes()})
+	if err == nil && t.DType() == tensor.BFloat16 {
+		err = ds.SetAttr("dtype", "bfloat16") // two opaque bytes otherwise
+	}
 	return err
 }
 
@@ -186,8 +189,12 @@ func WriteH5(w io.Writer, m *Model) (err error) {
 	return hdf5.Write(w, root)
 }
 
-// isOperation reports whether a layer is a keras.ops function, which is no member of model.layers.
-func (l *Layer) isOperation() bool { return strings.Contains(l.rawModule, ".ops") }
+// isOperation reports whether a layer is a keras.ops function, which is no member of model.layers. The module says so or, in
+// HDF5 files, which have none, the configuration: an operation cannot be trained.
+func (l *Layer) isOperation() bool {
+	_, trains := l.Config["trainable"]
+	return strings.Contains(l.rawModule, ".ops") || l.rawModule == "" && !trains && l.age == keras3 && classes["keras.ops>"+l.Class].call != nil
+}
 
 // setText stores a text attribute of any length: a variable-length string stands outside the object header.
 func setText(g *hdf5.GroupBuilder, name, text string) error { return g.SetAttr(name, text) }

@@ -54,8 +54,11 @@ func (m *Model) writtenLayer(l *Layer, sequential bool, functional string) map[s
 	default:
 		out["config"] = l.writtenConfig()
 		out["module"], out["registered_name"] = "keras.layers", nil
-		if l.rawModule != "" && l.rawModule != "keras.layers" {
+		switch {
+		case l.rawModule != "" && l.rawModule != "keras.layers":
 			out["module"], out["registered_name"] = l.rawModule, l.registered
+		case l.isOperation():
+			out["module"], out["registered_name"] = operationModule(l.Class), l.Class
 		}
 		if b, ok := l.Config["build_config"]; ok && l.age == keras3 {
 			out["build_config"] = b
@@ -67,7 +70,7 @@ func (m *Model) writtenLayer(l *Layer, sequential bool, functional string) map[s
 	}
 	nodes := []any{}
 	for _, n := range m.nodes[l.Name] {
-		nodes = append(nodes, writtenNode(n))
+		nodes = append(nodes, m.writtenNode(n))
 	}
 	out["inbound_nodes"] = nodes
 	return out
@@ -75,7 +78,7 @@ func (m *Model) writtenLayer(l *Layer, sequential bool, functional string) map[s
 
 // writtenNode writes a call: as a list where it has one argument and settings that are no tensors, which every version reads,
 // else as Keras 3 does.
-func writtenNode(n node) any {
+func (m *Model) writtenNode(n node) any {
 	first := []any{}
 	if len(n.args) == 1 && len(refs(n.kwargs)) == 0 {
 		list, ok := n.args[0].([]any)
@@ -93,7 +96,7 @@ func writtenNode(n node) any {
 			return first
 		}
 	}
-	return map[string]any{"args": writtenArgument(n.args), "kwargs": writtenArgument(n.kwargs)}
+	return map[string]any{"args": m.writtenArgument(n.args), "kwargs": m.writtenArgument(n.kwargs)}
 }
 
 func withoutNulls(m map[string]any) map[string]any {
@@ -106,29 +109,52 @@ func withoutNulls(m map[string]any) map[string]any {
 	return out
 }
 
-func writtenArgument(v any) any {
+func (m *Model) writtenArgument(v any) any {
 	switch v := v.(type) {
 	case tensorRef:
-		return map[string]any{"class_name": "__keras_tensor__", "config": map[string]any{"shape": nil, "dtype": "float32",
+		shape, dtype := []any{}, "float32"
+		if l := m.byName[v.layer]; l != nil && v.tensor < len(l.outputTypes) {
+			shape, dtype = anyShape(l.OutputShapes[v.tensor]), l.outputTypes[v.tensor].String()
+		}
+		return map[string]any{"class_name": "__keras_tensor__", "config": map[string]any{"shape": shape, "dtype": dtype,
 			"keras_history": []any{v.layer, v.node, v.tensor}}}
 	case []any:
 		out := make([]any, len(v))
 		for i, x := range v {
-			out[i] = writtenArgument(x)
+			out[i] = m.writtenArgument(x)
 		}
 		return out
 	case map[string]any:
 		out := make(map[string]any, len(v))
 		for k, x := range v {
-			out[k] = writtenArgument(x)
+			out[k] = m.writtenArgument(x)
 		}
 		return out
 	}
 	return v
 }
 
+// operationModules are the modules of operations that are not in keras.src.ops.numpy.
+var operationModules = map[string][]string{
+	"nn": {"Relu", "Relu6", "Sigmoid", "Softplus", "Softsign", "Silu", "LogSigmoid", "LeakyRelu", "HardSigmoid", "HardSilu", "Elu", "Selu", "Gelu", "Celu", "Glu",
+		"Softmax", "LogSoftmax", "OneHot", "Normalize", "MaxPool", "AveragePool", "HardTanh", "TanhShrink", "Squareplus", "SparsePlus", "SparseSigmoid"},
+	"core": {"Cast", "Unstack", "StopGradient"}, "math": {"TopK", "Logsumexp", "Rsqrt", "Erf"}, "linalg": {"Norm"}, "image": {"Resize"},
+}
+
+func operationModule(class string) string {
+	for module, names := range operationModules {
+		if slices.Contains(names, class) {
+			return "keras.src.ops." + module
+		}
+	}
+	return "keras.src.ops.numpy"
+}
+
 // meaningfulNulls are settings whose null is not their default.
 var meaningfulNulls = []string{"axis", "merge_mode", "standardize", "split"}
+
+// noFormat are classes that have a data_format in Keras 3 only.
+var noFormat = []string{"ZeroPadding1D", "Resizing", "CenterCrop", "Rescaling"}
 
 // newDefaults are settings that only Keras 3 has, with the value that can be left out.
 var newDefaults = map[string]any{"renorm": false, "renorm_momentum": 0.99, "rms_scaling": false, "use_gate": false, "pad_to_aspect_ratio": false,
@@ -146,7 +172,8 @@ func (l *Layer) writtenConfig() map[string]any {
 	for k, v := range l.Config {
 		switch {
 		case k == "build_config" || k == "implicit" || k == "cudnn":
-		case v == nil && !slices.Contains(meaningfulNulls, k):
+		case v == nil && !slices.Contains(meaningfulNulls, k) && l.Class != "TextVectorization":
+		case k == "data_format" && v == "channels_last" && slices.Contains(noFormat, l.Class):
 		case newDefaults[k] != nil && newDefaults[k] == v:
 		case l.age < keras3 && (slices.Contains(oldSettings, k) || strings.HasSuffix(k, "_constraint")):
 		case l.age < keras3 && k == "input_dim" && l.Class != "Embedding":

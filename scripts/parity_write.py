@@ -24,7 +24,7 @@ import tf_keras
 warnings.filterwarnings("ignore")
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 # layers that only one of the two has, or whose settings tf_keras does not know
-KERAS3_ONLY = ("ops-", "gqa", "rmsnorm", "spectral", "adaptive", "policy-", "quantized", "transformer", "mha", "attention", "merge-ranks", "textvec", "lookup", "hard", "soft_shrink")
+KERAS3_ONLY = ("mask", "initial", "encoder", "state", "ops-", "gqa", "rmsnorm", "spectral", "adaptive", "policy-", "quantized", "transformer", "mha", "attention", "merge-ranks", "textvec", "lookup", "hard", "soft_shrink")
 
 
 def trained(K, optimizer):
@@ -77,6 +77,7 @@ def main():
         if done.returncode:
             print(done.stdout[-6000:], file=sys.stderr)
             failed += 1
+        old = keras_cases.build(tf_keras)
         for name, (K, m, x, t) in models.items():
             strings = x[0].dtype == object
             if strings:
@@ -92,10 +93,12 @@ def main():
                     if not path.exists():
                         continue
                     for reader in (keras, tf_keras):
-                        if reader is tf_keras and (K is keras and any(p in name for p in KERAS3_ONLY)):
+                        if reader is tf_keras and K is keras and t is None and (name not in old or any(p in name for p in KERAS3_ONLY)):
                             continue
                         if reader is tf_keras and K is keras and t is None and "-first" in name:
                             continue
+                        if ext == "h5" and "bfloat16" in name:
+                            continue  # Keras cannot read its own
                         what = f"{name}: saved as .{source}, written as .{ext}, read by {reader.__name__}"
                         checked += 1
                         try:
