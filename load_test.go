@@ -1,7 +1,6 @@
 package cambium_test
 
 import (
-	"errors"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -123,5 +122,5 @@ func TestPreprocessing(t *testing.T) {
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "report.json"), []byte(`{"preprocess": "sepia"}`), 0o600))
 	_, _, err = cambium.Preprocessing(filepath.Join(dir, "saved_model"))
 	require.Error(t, err)
-	require.False(t, errors.Is(err, fs.ErrNotExist))
+	require.NotErrorIs(t, err, fs.ErrNotExist)
 }

@@ -76,12 +76,15 @@ func kerasSignature(k *keras.Model) graph.Signature {
 	return sig
 }
 
+// Signatures implements Model.
 func (m *nativeModel) Signatures() []Signature { return []Signature{m.signature} }
 
+// Call implements Model.
 func (m *nativeModel) Call(ctx context.Context, inputs map[string]*tensor.Tensor) (map[string]*tensor.Tensor, error) {
 	return m.CallSignature(ctx, m.signature.Name, inputs)
 }
 
+// CallSignature implements Model.
 func (m *nativeModel) CallSignature(ctx context.Context, signature string, inputs map[string]*tensor.Tensor) (map[string]*tensor.Tensor, error) {
 	if signature != m.signature.Name {
 		return nil, fmt.Errorf("%w: %s; the native engine has loaded: %s", graph.ErrNoSignature, signature, m.signature.Name)
@@ -102,6 +105,7 @@ func (m *nativeModel) CallSignature(ctx context.Context, signature string, input
 	return map[string]*tensor.Tensor{out.Name: y}, nil
 }
 
+// Predict implements Model.
 func (m *nativeModel) Predict(ctx context.Context, x *tensor.Tensor) (*tensor.Tensor, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -129,6 +133,7 @@ func (m *nativeModel) Predict(ctx context.Context, x *tensor.Tensor) (*tensor.Te
 	return y.Cast(out.DType)
 }
 
+// Close implements Model.
 func (m *nativeModel) Close() error {
 	m.mu.Lock()
 	defer m.mu.Unlock()

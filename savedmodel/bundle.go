@@ -144,7 +144,7 @@ func (b *Bundle) stored(e *tfproto.BundleEntryProto, shape tensor.Shape) (*tenso
 		return nil, err
 	}
 	if d.Size() == 0 && d != tensor.String {
-		return nil, fmt.Errorf("%w: a value of type %v cannot be read outside TensorFlow", graph.ErrUnsupported, tfproto.DataType(e.GetDtype()))
+		return nil, fmt.Errorf("%w: a value of type %v cannot be read outside TensorFlow", graph.ErrUnsupported, e.GetDtype())
 	}
 	size := e.GetSize()
 	if d != tensor.String && (n > math.MaxInt/16 || int64(n)*int64(d.Size()) != size) {

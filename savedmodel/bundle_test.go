@@ -206,7 +206,7 @@ func TestTable(t *testing.T) {
 		}
 		got, err := readTable(w.finish())
 		require.NoError(t, err)
-		require.Equal(t, len(want), len(got))
+		require.Len(t, got, len(want))
 		for i := range want {
 			require.Equal(t, want[i].key, got[i].key)
 			require.Equal(t, string(want[i].value), string(got[i].value))

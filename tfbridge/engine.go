@@ -138,7 +138,7 @@ func (e *engine) plan(name string) (*plan, error) {
 }
 
 // cached returns the plan with the given key, which it makes the first time. Plans live as long as the engine.
-func (e *engine) cached(key planKey, make func() (*plan, error)) (*plan, error) {
+func (e *engine) cached(key planKey, newPlan func() (*plan, error)) (*plan, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.session == nil {
@@ -147,7 +147,7 @@ func (e *engine) cached(key planKey, make func() (*plan, error)) (*plan, error) 
 	if p := e.plans[key]; p != nil {
 		return p, nil
 	}
-	p, err := make()
+	p, err := newPlan()
 	if err == nil {
 		e.plans[key] = p
 	}

@@ -9,10 +9,11 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"github.com/spf13/cobra"
+
 	"github.com/cambium-go/cambium"
 	"github.com/cambium-go/cambium/internal/cli"
 	"github.com/cambium-go/cambium/internal/inference"
-	"github.com/spf13/cobra"
 )
 
 // benchOptions are the flags of `infer bench`.

@@ -7,13 +7,14 @@ import (
 	"slices"
 	"text/tabwriter"
 
+	"github.com/spf13/cobra"
+
 	"github.com/cambium-go/cambium"
 	"github.com/cambium-go/cambium/graph"
 	"github.com/cambium-go/cambium/internal/cli"
 	"github.com/cambium-go/cambium/internal/inference"
 	"github.com/cambium-go/cambium/internal/source"
 	"github.com/cambium-go/cambium/tensor"
-	"github.com/spf13/cobra"
 )
 
 // compareOptions are the flags of `infer compare`.

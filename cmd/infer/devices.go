@@ -5,9 +5,10 @@ import (
 	"runtime"
 	"text/tabwriter"
 
+	"github.com/spf13/cobra"
+
 	"github.com/cambium-go/cambium/internal/cli"
 	"github.com/cambium-go/cambium/tfbridge"
-	"github.com/spf13/cobra"
 )
 
 // devicesReport is what `infer devices --json` prints.

@@ -4,8 +4,9 @@ package main
 import (
 	"os"
 
-	"github.com/cambium-go/cambium/internal/cli"
 	"github.com/spf13/cobra"
+
+	"github.com/cambium-go/cambium/internal/cli"
 )
 
 func main() {

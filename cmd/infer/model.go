@@ -5,11 +5,12 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/spf13/cobra"
+
 	"github.com/cambium-go/cambium"
 	"github.com/cambium-go/cambium/graph"
 	"github.com/cambium-go/cambium/internal/cli"
 	"github.com/cambium-go/cambium/tfbridge"
-	"github.com/spf13/cobra"
 )
 
 // modelOptions are the flags of every subcommand that runs a model.

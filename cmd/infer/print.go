@@ -8,10 +8,11 @@ import (
 	"text/tabwriter"
 	"time"
 
-	"github.com/cambium-go/cambium/internal/inference"
-	"github.com/cambium-go/cambium/tensor"
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
+
+	"github.com/cambium-go/cambium/internal/inference"
+	"github.com/cambium-go/cambium/tensor"
 )
 
 // print shows a result where the flags ask for it: in a file, as JSON, or as tables.

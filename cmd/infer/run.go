@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/spf13/cobra"
+
 	"github.com/cambium-go/cambium"
 	"github.com/cambium-go/cambium/graph"
 	"github.com/cambium-go/cambium/images"
@@ -13,7 +15,6 @@ import (
 	"github.com/cambium-go/cambium/internal/inference"
 	"github.com/cambium-go/cambium/internal/source"
 	"github.com/cambium-go/cambium/tensor"
-	"github.com/spf13/cobra"
 )
 
 // runOptions are the flags of `infer run`.

@@ -5,10 +5,11 @@ import (
 	"io"
 	"text/tabwriter"
 
+	"github.com/spf13/cobra"
+
 	"github.com/cambium-go/cambium"
 	"github.com/cambium-go/cambium/graph"
 	"github.com/cambium-go/cambium/internal/cli"
-	"github.com/spf13/cobra"
 )
 
 // scanReport is what `infer scan --json` prints.
@@ -32,11 +33,11 @@ whether a signature or the loader reaches them. Exit status: 0 clean, 1 findings
 				return cli.WithCode(cli.Usage, fmt.Errorf("scan: %w", err))
 			}
 			report := scanReport{Findings: append([]graph.Finding{}, findings...), Clean: len(findings) == 0}
-			print := printFindings
+			show := printFindings
 			if asJSON {
-				print = func(w io.Writer, r scanReport) error { return printJSON(w, r) }
+				show = func(w io.Writer, r scanReport) error { return printJSON(w, r) }
 			}
-			if err := print(c.OutOrStdout(), report); err != nil {
+			if err := show(c.OutOrStdout(), report); err != nil {
 				return cli.WithCode(cli.Usage, err)
 			}
 			if !report.Clean {

@@ -7,9 +7,10 @@ import (
 	"strings"
 	"text/tabwriter"
 
+	"github.com/spf13/cobra"
+
 	"github.com/cambium-go/cambium"
 	"github.com/cambium-go/cambium/internal/cli"
-	"github.com/spf13/cobra"
 )
 
 func newShow() *cobra.Command {

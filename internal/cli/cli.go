@@ -67,10 +67,10 @@ func Main(root *cobra.Command, args []string, stdout, stderr io.Writer) int {
 	root.SetArgs(args)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
-	return report(root.Name(), root.ExecuteContext(ctx), ctx, stderr)
+	return report(ctx, root.Name(), root.ExecuteContext(ctx), stderr)
 }
 
-func report(name string, err error, ctx context.Context, stderr io.Writer) int {
+func report(ctx context.Context, name string, err error, stderr io.Writer) int {
 	if err == nil {
 		return Done
 	}

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"math/cmplx"
 
 	"github.com/cambium-go/cambium/tensor"
 )
@@ -64,7 +65,7 @@ func numbers(t *tensor.Tensor) ([]complex128, error) {
 
 // distance is |a − b|: 0 for the same infinity and for NaN on both sides, infinite for NaN on one side.
 func distance(a, b complex128) float64 {
-	if a == b || (a != a && b != b) {
+	if a == b || (cmplx.IsNaN(a) && cmplx.IsNaN(b)) {
 		return 0
 	}
 	if d := magnitude(a - b); !math.IsNaN(d) {

@@ -130,6 +130,6 @@ func readAny(spec string, port graph.Port) (*tensor.Tensor, error) {
 	case ".png", ".jpg", ".jpeg", ".gif", ".bmp":
 		return readImage(spec, port)
 	default:
-		return nil, fmt.Errorf("%s: %w: %q is no known kind; the kinds are .npy, .npz, .json, .csv, .txt, .png, .jpg, .gif, .bmp and json:", spec, ErrSource, ext)
+		return nil, fmt.Errorf("%s: %w: %q is no known kind; the kinds are .npy, .npz, .json, .csv, .txt, .png, .jpg, .gif, .bmp and json:[…]", spec, ErrSource, ext)
 	}
 }
