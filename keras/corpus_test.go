@@ -92,10 +92,11 @@ func ones(t testing.TB, m *keras.Model) map[string]*tensor.Tensor {
 	return out
 }
 
-// TestShippedOutputs compares with the outputs that DL4J ships beside models of Keras 1 and 2.
+// TestShippedOutputs compares with the predictions that DL4J ships beside models of Keras 1 and 2. (What it ships beside
+// simple_lstm_tf_keras_2 are targets, not predictions: tf_keras computes something else, too.)
 func TestShippedOutputs(t *testing.T) {
 	root := filepath.Join(folder(t, "CAMBIUM_CORPUS"), "dl4j", "examples")
-	for _, name := range []string{"simple_lstm/simple_lstm_tf_keras_1", "simple_lstm/simple_lstm_th_keras_1", "simple_lstm/simple_lstm_tf_keras_2",
+	for _, name := range []string{"simple_lstm/simple_lstm_tf_keras_1", "simple_lstm/simple_lstm_th_keras_1",
 		"simple_flatten_lstm/simple_flatten_lstm_tf_keras_2"} {
 		t.Run(name, func(t *testing.T) {
 			base := filepath.Join(root, name)
@@ -109,10 +110,7 @@ func TestShippedOutputs(t *testing.T) {
 			f, err := hdf5.OpenFile(base + "_inputs_and_outputs.h5")
 			require.NoError(t, err)
 			defer f.Close()
-			x, want := onlyDataset(t, f, "inputs"), onlyDataset(t, f, "outputs")
-			if f.Root().Has("predictions") {
-				want = onlyDataset(t, f, "predictions")
-			}
+			x, want := onlyDataset(t, f, "inputs"), onlyDataset(t, f, "predictions")
 			if n := whole.Inputs[0].Shape[0]; n > 0 { // the model has a fixed batch
 				x, want = rows(t, x, n), rows(t, want, n)
 			}
