@@ -1,0 +1,231 @@
+//go:build cgo
+
+package tfbridge
+
+/*
+#include "run.h"
+*/
+import "C"
+
+import (
+	"fmt"
+	"math"
+	"unsafe"
+
+	"github.com/cambium-go/cambium/tensor"
+	"github.com/cambium-go/cambium/train"
+)
+
+// bound is a data set in TensorFlow's memory.
+type bound struct {
+	t       *trainable
+	copied  *copied
+	kind    kind
+	samples int
+}
+
+func (t *trainable) Bind(d *train.Dataset) (train.Bound, error) {
+	if t.session == nil {
+		return nil, ErrClosed
+	}
+	b := &bound{t: t, samples: d.Samples()}
+	feeds, err := b.tensors(d)
+	if err != nil {
+		return nil, err
+	}
+	if b.copied, err = t.copyFor(b.kind); err != nil {
+		return nil, err
+	}
+	named := make(map[string]*tensor.Tensor, len(feeds))
+	var targets []string
+	for node, v := range feeds {
+		value, assign := setter(node)
+		named[b.copied.prefix+value+":0"] = v
+		targets = append(targets, b.copied.prefix+assign)
+	}
+	t.bounds[b] = struct{}{}
+	if _, err := t.session.do(named, nil, targets...); err != nil {
+		_ = b.Close() // the first error says more
+		return nil, fmt.Errorf("binding a data set: %w", err)
+	}
+	return b, nil
+}
+
+// tensors returns what the variables of the data set are set to, by their nodes.
+func (b *bound) tensors(d *train.Dataset) (map[string]*tensor.Tensor, error) {
+	t := b.t
+	if b.samples == 0 {
+		return nil, fmt.Errorf("%w: there are no samples", train.ErrData)
+	}
+	if d.Features() != t.mlp.Inputs {
+		return nil, fmt.Errorf("%w: samples of %d features for a network of %d inputs", train.ErrData, d.Features(), t.mlp.Inputs)
+	}
+	if d.X.DType() != tensor.Float32 && d.X.DType() != tensor.Uint8 {
+		return nil, fmt.Errorf("%w: features are %v; float32 and uint8 can be trained on", train.ErrData, d.X.DType())
+	}
+	x, err := d.X.Reshape(b.samples, t.mlp.Inputs)
+	if err != nil {
+		return nil, err
+	}
+	b.kind = kind{bytes: d.X.DType() == tensor.Uint8, targets: d.Y != nil, weights: d.Y != nil && d.Weights != nil}
+	feeds := map[string]*tensor.Tensor{nodeX: x}
+	if b.kind.bytes {
+		feeds[nodeScale] = tensor.Scalar(d.FeatureScale())
+	}
+	if !b.kind.targets {
+		return feeds, nil
+	}
+	if err := d.Validate(t.loss, t.mlp.Outputs); err != nil {
+		return nil, err
+	}
+	y, err := d.Targets()
+	if err != nil {
+		return nil, err
+	}
+	if t.loss.Sparse() {
+		labels := make([]int32, len(y))
+		for i, v := range y {
+			labels[i] = int32(v)
+		}
+		feeds[nodeY], err = tensor.Of(labels, b.samples)
+	} else {
+		feeds[nodeY], err = tensor.Of(y, b.samples, t.mlp.Outputs)
+	}
+	if err == nil && b.kind.weights {
+		feeds[nodeWeights], err = tensor.Of(d.Weights, b.samples)
+	}
+	return feeds, err
+}
+
+// check looks at the arguments of Train and Evaluate.
+func (b *bound) check(order []int32, batch int, outputs, losses []float32) error {
+	switch width := b.t.mlp.Outputs; {
+	case b.copied == nil || b.t.session == nil:
+		return ErrClosed
+	case batch < 1:
+		return fmt.Errorf("%w: batch size %d", train.ErrOption, batch)
+	case outputs != nil && len(outputs) < len(order)*width:
+		return fmt.Errorf("%w: room for %d outputs, %d are needed", train.ErrOption, len(outputs), len(order)*width)
+	case losses != nil && len(losses) < (len(order)+batch-1)/batch:
+		return fmt.Errorf("%w: room for %d losses, %d are needed", train.ErrOption, len(losses), (len(order)+batch-1)/batch)
+	case losses != nil && !b.kind.targets:
+		return fmt.Errorf("%w: the data set has no targets, so there are no losses", train.ErrData)
+	}
+	for i, s := range order {
+		if s < 0 || int(s) >= b.samples {
+			return fmt.Errorf("%w: order[%d] is sample %d of %d", train.ErrData, i, s, b.samples)
+		}
+	}
+	return nil
+}
+
+func (b *bound) Train(order []int32, batch int, outputs, losses []float32) error {
+	if err := b.check(order, batch, outputs, losses); err != nil {
+		return err
+	}
+	if !b.kind.targets {
+		return fmt.Errorf("%w: the data set has no targets to train on", train.ErrData)
+	}
+	p, err := b.copied.plan(b.t, true, true)
+	if err != nil {
+		return err
+	}
+	return b.each(p, order, batch, outputs, losses, true)
+}
+
+func (b *bound) Evaluate(order []int32, batch int, outputs, losses []float32) error {
+	if err := b.check(order, batch, outputs, losses); err != nil {
+		return err
+	}
+	p, err := b.copied.plan(b.t, false, losses != nil)
+	if err != nil {
+		return err
+	}
+	return b.each(p, order, batch, outputs, losses, false)
+}
+
+// each runs a plan on one batch after the other.
+func (b *bound) each(p *plan, order []int32, batch int, outputs, losses []float32, training bool) error {
+	width := b.t.mlp.Outputs
+	for i := 0; i*batch < len(order); i++ {
+		first, last := i*batch, min(len(order), (i+1)*batch)
+		var out []float32
+		if outputs != nil {
+			out = outputs[first*width : last*width]
+		}
+		loss, err := b.run(p, order[first:last], out, training)
+		if losses != nil {
+			losses[i] = loss
+		}
+		if err == nil && training && loss-loss != 0 {
+			err = fmt.Errorf("%w: %v", train.ErrNotFinite, loss)
+		}
+		if err != nil {
+			return fmt.Errorf("batch %d: %w", i+1, err)
+		}
+	}
+	return nil
+}
+
+// run runs one batch and returns its loss; NaN where that is not wanted.
+func (b *bound) run(p *plan, order []int32, out []float32, training bool) (float32, error) {
+	t := b.t
+	c := t.call
+	c.grow(len(p.inputs), len(p.outputs))
+	err := put(c, 0, tensor.Int32, order)
+	if err == nil && training {
+		k := t.optimizer.Coefficients(t.iterations, t.optimizer.RateAt(t.iterations, t.rate))
+		err = put(c, 1, tensor.Float32, []float32{k.LearningRate, k.Alpha, k.Decay})
+		if err == nil && len(p.inputs) > 2 {
+			err = put(c, 2, tensor.Int64, []int64{int64(t.seed.At(0)), t.iterations})
+		}
+	}
+	if err != nil {
+		return 0, err
+	}
+	c.setOptions(0, !t.gpu)
+	if err := c.run(p, len(order)); err != nil {
+		return 0, err
+	}
+	defer c.freeOutputs(p)
+	if training {
+		t.iterations++
+	}
+	loss := float32(math.NaN())
+	if len(p.outputs) > 1 {
+		loss = c.floats(1)[0]
+	}
+	copy(out, c.floats(0))
+	return loss, nil
+}
+
+// put copies a vector into the memory of input i.
+func put[T int32 | int64 | float32](c *call, i int, d tensor.DType, values []T) error {
+	size := len(values) * int(unsafe.Sizeof(values[0]))
+	b, err := c.reserve(i, size)
+	if err != nil {
+		return err
+	}
+	v := &unsafe.Slice(c.c.inputs, i+1)[i]
+	v.dtype, v.rank, v.bytes, v.dims[0] = C.int32_t(d), 1, C.size_t(size), C.int64_t(len(values))
+	copy(unsafe.Slice((*T)(b.data), len(values)), values)
+	return nil
+}
+
+// floats returns output i, in TensorFlow's memory.
+func (c *call) floats(i int) []float32 {
+	v := &unsafe.Slice(c.c.outputs, i+1)[i]
+	return unsafe.Slice((*float32)(v.data), int(v.bytes)/4)
+}
+
+// Close frees the data; the copy of the network is kept for the next data set of the kind.
+func (b *bound) Close() error {
+	if b.copied == nil || b.t.session == nil {
+		return nil
+	}
+	_, err := b.t.session.do(nil, nil, b.copied.prefix+nodeFree)
+	delete(b.t.bounds, b)
+	b.t.idle[b.kind] = append(b.t.idle[b.kind], b.copied)
+	b.copied = nil
+	return err
+}

@@ -1,0 +1,9 @@
+//go:build !cgo
+
+package tfbridge
+
+import "github.com/cambium-go/cambium/train"
+
+func newTrainable(train.MLP, train.Loss, train.Optimizer, uint64, Options, []train.Weight) (train.Trainable, error) {
+	return nil, errNotBuilt
+}
