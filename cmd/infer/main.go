@@ -26,6 +26,6 @@ a Keras .keras file or a Keras .h5 file. The kind is told from the content, not 
 		Args:    cobra.NoArgs,
 		RunE:    func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
-	root.AddCommand(newShow(), newRun(), newCompare(), newBench(), newScan(), newDevices())
+	root.AddCommand(newShow(), newRun(), newCompare(), newConvert(), newBench(), newScan(), newDevices())
 	return root
 }
