@@ -138,7 +138,8 @@ func TestPhotographs(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			random := rand.New(rand.NewPCG(3, 4))
-			for n, digit := range originals {
+			for n := 0; n < len(originals); n += 2 { // one of each class
+				digit := originals[n]
 				path := filepath.Join(t.TempDir(), "photo")
 				file, err := os.Create(path)
 				require.NoError(t, err)

@@ -18,7 +18,7 @@ func (p plane) ink() (plane, error) {
 		d := v - ground.v[i]
 		contrast.v[i] = d
 		// The cube tells the few pixels of a digit from the many of paper that is not quite even.
-		if cube := math.Pow(float64(d), 3); d < 0 {
+		if cube := float64(d) * float64(d) * float64(d); d < 0 {
 			dark -= cube
 		} else {
 			light += cube
@@ -78,21 +78,21 @@ func otsu(values []float32) (threshold, upper float32) {
 // and again, with less weight for what is far off (Tukey's biweight). The first rounds fit one of second degree, and the margins
 // first: that one cannot bend to a dark table beside the paper.
 func (p plane) background() plane {
-	step := max(1, max(p.w, p.h)/64) // a sample of the pixels is enough
+	step := max(1, max(p.w, p.h)/48) // a sample of the pixels is enough
 	var samples []sample
 	for y := 0; y < p.h; y += step {
 		for x := 0; x < p.w; x += step {
 			u, v := p.at(x, y)
-			samples = append(samples, sample{terms(u, v), float64(p.v[y*p.w+x]), 0.05 + math.Pow(max(math.Abs(u), math.Abs(v)), 4)})
+			samples = append(samples, sample{terms(u, v), float64(p.v[y*p.w+x]), 0.05 + max(u*u*u*u, v*v*v*v)})
 		}
 	}
 	var surface polynomial
 	for round := range 16 {
-		degree2 := 6
+		coefficients := 6 // of the second degree
 		if round >= 8 {
-			degree2 = len(surface)
+			coefficients = len(surface)
 		}
-		surface = fit(samples, degree2)
+		surface = fit(samples, coefficients)
 		reweight(samples, surface)
 	}
 	ground := newPlane(p.w, p.h)
@@ -139,7 +139,8 @@ func reweight(samples []sample, surface polynomial) {
 	width := 6 * max(sorted[len(sorted)/2], 2) // the median is 0 for a drawing; 2 levels are nothing
 	for i := range samples {
 		r := off[i] / width
-		samples[i].weight = 1e-6 + math.Pow(max(1-r*r, 0), 2)
+		near := max(1-r*r, 0)
+		samples[i].weight = 1e-6 + near*near
 	}
 }
 
@@ -151,10 +152,11 @@ func fit(samples []sample, n int) (surface polynomial) {
 	}
 	for _, s := range samples {
 		for i, a := range s.terms[:n] {
+			a *= s.weight
 			for j, b := range s.terms[:n] {
-				m[i][j] += s.weight * a * b
+				m[i][j] += a * b
 			}
-			m[i][n] += s.weight * a * s.value
+			m[i][n] += a * s.value
 		}
 	}
 	for i := range n { // the matrix is positive definite: no pivots are needed
