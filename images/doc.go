@@ -23,5 +23,5 @@
 //
 // Grey is Pillow's "L", (299 R + 587 G + 114 B) / 1000 rounded; tf.io.decode_image(channels=1) truncates PNGs instead (1
 // level less at most) and takes a JPEG's own luminance, which differs where colours are saturated. Alpha is dropped, not
-// blended, as both do. A 16-bit PNG keeps the upper 8 bits, as in TensorFlow.
+// blended, as both do; a transparent pixel of a GIF is black, as in TensorFlow. A 16-bit PNG keeps the upper 8 bits, as in TensorFlow.
 package images

@@ -3,6 +3,7 @@ package images_test
 import (
 	"context"
 	"fmt"
+	"os"
 	"path/filepath"
 
 	"github.com/cambium-go/cambium/images"
@@ -15,6 +16,43 @@ func ExampleReadFile() {
 	x, err := images.ReadFile(testdata+"photo.png", images.Options{Height: 224, Width: 224, Preprocess: images.TF})
 	fmt.Println(x, err)
 	// Output: float32 [224,224,3] <nil>
+}
+
+func ExampleDecode() {
+	data, err := os.ReadFile(testdata + "alpha.png")
+	if err != nil {
+		fmt.Println(err)
+	}
+	fmt.Println(images.Decode(data, images.Gray))
+	fmt.Println(images.Decode([]byte("RIFF....WEBP"), images.RGB))
+	// Output:
+	// uint8 [20,31,1] <nil>
+	// no tensor images: not a readable image: PNG, JPEG, GIF and BMP are known, it starts with "RIFF...."
+}
+
+func ExampleRead() {
+	data, err := os.ReadFile(testdata + "orientation_6.jpg")
+	if err != nil {
+		fmt.Println(err)
+	}
+	fmt.Println(images.Read(data, images.Options{}))
+	fmt.Println(images.Read(data, images.Options{Upright: true, Preprocess: images.Caffe}))
+	// Output:
+	// float32 [20,31,3] <nil>
+	// float32 [31,20,3] <nil>
+}
+
+func ExampleClasses() {
+	dir, _ := os.MkdirTemp("", "")
+	defer func() { _ = os.RemoveAll(dir) }()
+	for _, name := range []string{"roses/1.jpg", "daisy/1.jpg", "daisy/2.jpg"} {
+		path := filepath.Join(dir, name)
+		_ = os.MkdirAll(filepath.Dir(path), 0o755)
+		_ = os.WriteFile(path, nil, 0o644)
+	}
+	classes, paths, labels, err := images.Classes(dir)
+	fmt.Println(classes, len(paths), labels, err)
+	// Output: [daisy roses] 3 [0 0 1] <nil>
 }
 
 func ExampleLoad() {

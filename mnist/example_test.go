@@ -77,3 +77,19 @@ func ExampleDecodeIDX() {
 	// uint8 [3] <nil>
 	// no tensor mnist: malformed file: IDX says [9] of uint8, which a file of 11 bytes does not hold
 }
+
+func ExampleReadIDX() {
+	_, err := mnist.ReadIDX("train-images-idx3-ubyte.gz")
+	fmt.Println(err)
+	// Output: stat train-images-idx3-ubyte.gz: no such file or directory
+}
+
+func ExampleSet_Scaled() {
+	set := mnist.Set{Images: tensor.Must(tensor.New(tensor.Uint8, 6, 28, 28)), Labels: tensor.Must(tensor.New(tensor.Uint8, 6))}
+	batch, err := set.Rows(2, 4)
+	if err != nil {
+		fmt.Println(err)
+	}
+	fmt.Println(batch.Scaled(28, 28, 1))
+	// Output: float32 [2,28,28,1] <nil>
+}

@@ -170,3 +170,45 @@ func ExampleWriteCSV() {
 	// 0.25,0.75
 	// <nil>
 }
+
+func ExampleParseDType() {
+	d, err := tensor.ParseDType("bfloat16")
+	fmt.Println(d, d.Size(), d.IsFloat(), err)
+	// Output: bfloat16 2 true <nil>
+}
+
+func ExampleDTypeOf() {
+	fmt.Println(tensor.DTypeOf[int64](), tensor.DTypeOf[string](), tensor.DTypeOf[tensor.Half]())
+	// Output: int64 object float16
+}
+
+func ExampleHalfOf() {
+	fmt.Println(tensor.HalfOf(0.1).Float32(), tensor.HalfOf(70000).Float32())
+	// Output: 0.099975586 +Inf
+}
+
+func ExampleBrainOf() {
+	fmt.Println(tensor.BrainOf(0.1).Float32(), tensor.BrainOf(70000).Float32())
+	// Output: 0.100097656 70144
+}
+
+func ExampleShape_Accepts() {
+	signature := tensor.Shape{-1, 784}
+	fmt.Println(signature, signature.Accepts(tensor.Shape{32, 784}), signature.Accepts(tensor.Shape{784}))
+	// Output: [?,784] true false
+}
+
+func ExampleMust() {
+	identity := tensor.Must(tensor.Of([]float32{1, 0, 0, 1}, 2, 2))
+	fmt.Println(identity)
+	// Output: float32 [2,2]
+}
+
+func ExampleTensor_Clone() {
+	pixels := []uint8{1, 2}
+	x := tensor.Must(tensor.Of(pixels))
+	own := x.Clone()
+	pixels[0] = 9
+	fmt.Println(x.Bytes(), own.Bytes(), x.Equal(own))
+	// Output: [9 2] [1 2] false
+}
