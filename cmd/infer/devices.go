@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/cambium-go/cambium/dense"
 	"github.com/cambium-go/cambium/internal/cli"
 	"github.com/cambium-go/cambium/tfbridge"
 )
@@ -18,7 +19,8 @@ type devicesReport struct {
 }
 
 type nativeDevice struct {
-	Threads int `json:"threads"`
+	SIMD    string `json:"simd"`
+	Threads int    `json:"threads"`
 }
 
 func newDevices() *cobra.Command {
@@ -32,7 +34,7 @@ func newDevices() *cobra.Command {
 			if err := cli.HandOver(); err != nil {
 				return err
 			}
-			report := devicesReport{TensorFlow: []tfbridge.Device{}, Native: nativeDevice{Threads: runtime.GOMAXPROCS(0)}}
+			report := devicesReport{TensorFlow: []tfbridge.Device{}, Native: nativeDevice{SIMD: dense.SIMD(), Threads: runtime.GOMAXPROCS(0)}}
 			if tfbridge.Available {
 				found, err := tfbridge.Devices()
 				if err != nil {
@@ -48,7 +50,7 @@ func newDevices() *cobra.Command {
 			for _, d := range report.TensorFlow {
 				_, _ = fmt.Fprintf(t, "tensorflow\t%s\t%s\t%s\n", d.Name, d.Type, megabytes(d.MemoryBytes))
 			}
-			_, _ = fmt.Fprintf(t, "native\t%d threads\tCPU\t\n", report.Native.Threads)
+			_, _ = fmt.Fprintf(t, "native\t%d threads, %s\tCPU\t\n", report.Native.Threads, report.Native.SIMD)
 			return t.Flush()
 		},
 	}
