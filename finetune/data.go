@@ -34,7 +34,8 @@ type input struct {
 	// the model itself scales bytes, "" for tables.
 	preprocess string
 	columns    []string // of a table
-	table      standard // of a table's columns
+	features   bool     // of a base
+	table      standard // of a table's columns or a base's features
 }
 
 // standard is the mean and the standard deviation that numbers are scaled by: (x - mean) / deviation.

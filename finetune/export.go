@@ -207,7 +207,7 @@ func (s *session) verify(dir string, model train.Trainable) error {
 	if err != nil {
 		return fmt.Errorf("the exported model: %w", err)
 	}
-	return s.compare(dir, want, answers)
+	return s.sameAnswers(dir, want, answers)
 }
 
 // asked returns samples as a user of the exported model has them.
@@ -240,7 +240,7 @@ func (s *session) asked(rows int) (*tensor.Tensor, error) {
 	return tensor.Of(x, append([]int{rows}, s.data.input.shape...)...)
 }
 
-func (s *session) compare(dir string, want []float32, answers map[string]*tensor.Tensor) error {
+func (s *session) sameAnswers(dir string, want []float32, answers map[string]*tensor.Tensor) error {
 	name := "probabilities"
 	if s.data.classes == nil {
 		name = "prediction"

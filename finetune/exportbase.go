@@ -189,7 +189,7 @@ func (s *session) verifyOnBase(dir string, model train.Trainable) error {
 		if err != nil {
 			return fmt.Errorf("the exported model: %w", err)
 		}
-		if err := s.compare(dir, want, answers); err != nil {
+		if err := s.sameAnswers(dir, want, answers); err != nil {
 			return err
 		}
 	}

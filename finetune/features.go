@@ -68,7 +68,7 @@ func (b *base) key() string {
 }
 
 // input is what the exported model takes: images of 0 … 255, which it resizes and preprocesses itself.
-func (b *base) input() input { return input{shape: []int{b.width}, preprocess: images.None.String()} }
+func (b *base) input() input { return input{shape: []int{b.width}, features: true, preprocess: images.None.String()} }
 
 // inPlaceOf puts features in the place of a data set's images. Without an extractor the images stay.
 func (e *extractor) inPlaceOf(ctx context.Context, d *data, err error) (*data, error) {

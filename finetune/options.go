@@ -56,6 +56,9 @@ type Options struct {
 
 	// Engine is "auto", "native" or "tensorflow".
 	Engine string
+	// Compare trains the network on both engines too, from the same weights over the same batches, and reports how far apart
+	// they end.
+	Compare bool
 	// Threads is the number of threads to compute with; 0 chooses.
 	Threads int
 	// Resume goes on from Out's checkpoint, if there is one.
@@ -97,12 +100,33 @@ func Default() Options {
 	}
 }
 
+// AutoL2, as Hyperparameters.L2, lets Run choose the penalty of a head on a base's features by their number and that of the
+// training samples.
+const AutoL2 = -1
+
+// headC is the inverse strength of the penalty that AutoL2 stands for, in scikit-learn's terms: LogisticRegression(C=10) on
+// features whose variances sum to 1.
+const headC = 10
+
 // DefaultHead returns the settings that a head on a base's features starts from: one Dense layer with softmax, a logistic
-// regression, regularized about as scikit-learn's is by default, and trained until the validation loss stops falling.
+// regression, trained until the validation loss stops falling.
 func DefaultHead() Options {
 	o := Default()
-	o.Hidden, o.Epochs, o.Batch, o.Patience, o.L2 = nil, 200, 32, 20, 0.002
+	o.Hidden, o.Epochs, o.Batch, o.Patience, o.L2 = nil, 200, 32, 20, AutoL2
 	return o
+}
+
+// chooseL2 puts a number in place of AutoL2. The loss is a mean over samples where scikit-learn's is a sum, so that its
+// 1/(2C) becomes 1/(2C·samples); features of variance 1 each, not 1 in all, take a penalty larger by their number. A head with
+// hidden layers gets none: early stopping and dropout are its regularization.
+func (h *Hyperparameters) chooseL2(features, samples int) {
+	if h.L2 != AutoL2 {
+		return
+	}
+	h.L2 = 0
+	if len(h.Hidden) == 0 {
+		h.L2 = float64(features) / (2 * headC * float64(samples))
+	}
 }
 
 // Validate returns an error that wraps ErrOption or ErrUnsupported, before anything is read.
@@ -114,6 +138,8 @@ func (o *Options) Validate() error {
 		return fmt.Errorf("%w: no directory for the results was given", ErrOption)
 	case o.Base == "":
 		return fmt.Errorf("%w: no base was given; \"none\" trains a network on the data itself", ErrOption)
+	case o.Base == "none" && o.L2 == AutoL2:
+		return fmt.Errorf("%w: L2 is chosen for heads on a base only", ErrOption)
 	case o.Base == "none" && (o.Layer != "" || o.Preprocess != ""):
 		return fmt.Errorf("%w: layer and preprocess need a base", ErrOption)
 	case !(o.ValidationSplit >= 0 && o.ValidationSplit < 1):
@@ -153,6 +179,9 @@ func (h *Hyperparameters) validate() error {
 		return fmt.Errorf("%w: label smoothing %v is not between 0 and 1", ErrOption, h.LabelSmoothing)
 	}
 	m := h.network(1, 1, "linear")
+	if h.L2 == AutoL2 {
+		m.L2 = 0
+	}
 	if err := m.Validate(); err != nil {
 		return wrap(ErrOption, err)
 	}

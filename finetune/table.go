@@ -153,9 +153,11 @@ func crossentropy(l train.Loss) bool {
 	}
 }
 
-// standardize scales a table's features, and a regression's target, by the figures of the samples that are trained on.
+// standardize scales a table's or a base's features, and a regression's target, by the figures of the samples that are trained
+// on. A base's features are shifted each by its mean, but all scaled by one number: how far a feature varies says how much it
+// tells, and one scale makes a penalty mean the same on every base.
 func (d *data) standardize(held []int32) error {
-	if d.input.columns == nil {
+	if d.input.columns == nil && !d.input.features {
 		return nil
 	}
 	out := make([]bool, d.training.Samples())
@@ -167,7 +169,19 @@ func (d *data) standardize(held []int32) error {
 		return err
 	}
 	d.input.table = measure(x, d.training.Features(), out)
+	if d.input.features {
+		d.input.table.pool()
+	}
 	d.input.table.apply(x)
+	for _, further := range []*train.Dataset{d.validation, d.test} {
+		if further == nil {
+			continue
+		}
+		if x, err = tensor.Data[float32](further.X); err != nil {
+			return err
+		}
+		d.input.table.apply(x)
+	}
 	if d.classes == nil {
 		y, err := tensor.Data[float32](d.training.Y)
 		if err != nil {
@@ -207,6 +221,23 @@ func measure(x []float32, columns int, out []bool) standard {
 		}
 	}
 	return s
+}
+
+// pool gives all columns one deviation, the root of their mean variance.
+func (s standard) pool() {
+	variance := 0.0
+	for _, d := range s.Deviation {
+		if d != 1 { // of a constant column
+			variance += d * d / float64(len(s.Deviation))
+		}
+	}
+	pooled := math.Sqrt(variance)
+	if pooled == 0 {
+		pooled = 1
+	}
+	for i := range s.Deviation {
+		s.Deviation[i] = pooled
+	}
 }
 
 // apply scales rows in place.
