@@ -70,13 +70,6 @@ func openEngine(g *graph.Graph, opts Options) (*engine, error) {
 		return nil, err
 	}
 	e := &engine{opts: opts, gate: newGate(cmp.Or(opts.MaxConcurrent, runtime.GOMAXPROCS(0))), plans: map[planKey]*plan{}}
-	if g != nil {
-		e.sigs = g.Signatures
-		if e.chosen, err = g.Signature(opts.Signature); err != nil && opts.Signature != "" {
-			return nil, err
-		}
-	}
-	config.InterOpParallelismThreads = 0
 	if e.session, err = load(g, &opts, config); err != nil {
 		return nil, err
 	}
@@ -92,15 +85,25 @@ func openEngine(g *graph.Graph, opts Options) (*engine, error) {
 	return e, nil
 }
 
-// prepare decides whether signatures are rewritten: not where a GPU does the work, which hides what rewriting saves.
+// prepare chooses the signature, and decides whether signatures are rewritten: not where a GPU does the work, which hides what
+// rewriting saves.
 func (e *engine) prepare(g *graph.Graph) error {
 	devices, err := e.session.devices()
 	if err != nil {
 		return err
 	}
 	e.gpu = slices.ContainsFunc(devices, func(d Device) bool { return d.Type == "GPU" })
+	called := *g
+	called.Signatures = make([]graph.Signature, len(g.Signatures))
+	for i, sig := range g.Signatures {
+		called.Signatures[i] = e.session.correct(sig)
+	}
+	e.sigs = called.Signatures
 	if !e.opts.NoRewrite && !e.gpu {
-		e.rewrite = g
+		e.rewrite = &called
+	}
+	if e.chosen, err = called.Signature(e.opts.Signature); err != nil && e.opts.Signature != "" {
+		return err
 	}
 	return nil
 }

@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"reflect"
 	"runtime"
+	"slices"
 	"strings"
 	"unsafe"
 
@@ -174,6 +175,46 @@ func (s *session) port(name string, o C.TF_Output) graph.Port {
 		p.Shape[i] = int(dims[i])
 	}
 	return p
+}
+
+// correct returns a signature with the element types and shapes that the graph has, where the signature says something else:
+// some exporters of TensorFlow 1 wrote no shapes, or wrong types.
+func (s *session) correct(sig graph.Signature) graph.Signature {
+	sig.Inputs, sig.Outputs = s.correctPorts(sig.Inputs), s.correctPorts(sig.Outputs)
+	return sig
+}
+
+func (s *session) correctPorts(ports []graph.Port) []graph.Port {
+	ports = slices.Clone(ports)
+	for i := range ports {
+		p := &ports[i]
+		o, err := s.output(p.Tensor)
+		if err != nil {
+			continue // composite, or an error when it is called
+		}
+		has := s.port(p.Tensor, o)
+		p.DType = has.DType
+		if !compatible(p.Shape, has.Shape) {
+			p.Shape = has.Shape
+		}
+	}
+	return ports
+}
+
+// compatible reports whether some tensor has both shapes.
+func compatible(a, b tensor.Shape) bool {
+	if a == nil || b == nil {
+		return true
+	}
+	if len(a) != len(b) {
+		return false
+	}
+	for i := range a {
+		if a[i] >= 0 && b[i] >= 0 && a[i] != b[i] {
+			return false
+		}
+	}
+	return true
 }
 
 // elementType returns the type of a tensor's elements, without the mark of a reference to a variable.
