@@ -18,6 +18,7 @@ type Report struct {
 	Overfitting     train.Overfitting `json:"overfitting"`
 	Warnings        []string          `json:"warnings,omitempty"`
 	Trials          []Trial           `json:"trials,omitempty"`
+	Compare         *Comparison       `json:"compare,omitempty"`
 	// Preprocess is how images become the exported model's input, by the names of infer run --preprocess; "" for tables.
 	Preprocess string  `json:"preprocess,omitempty"`
 	Engine     string  `json:"engine"`

@@ -84,6 +84,7 @@ func (s *session) prepare(ctx context.Context) (err error) {
 	if err := s.chooseLoss(); err != nil {
 		return err
 	}
+	s.o.chooseL2(s.data.training.Features(), s.data.training.Samples()-len(s.held))
 	s.validated = s.data.validation != nil || len(s.held) > 0
 	s.report.Data = DataReport{Classes: s.data.classes, Skipped: s.data.skipped, Train: s.data.training.Samples() - len(s.held), Validation: len(s.held)}
 	if s.data.validation != nil {
@@ -239,6 +240,11 @@ func (s *session) train(ctx context.Context, began time.Time) error {
 	}
 	if err := s.measure(model); err != nil {
 		return err
+	}
+	if s.o.Compare {
+		if err := s.compareEngines(); err != nil {
+			return err
+		}
 	}
 	for _, w := range s.report.Warnings {
 		s.o.logf("%s", w)

@@ -24,6 +24,7 @@ type bound struct {
 	samples int
 }
 
+// Bind copies a data set into variables of its own.
 func (t *trainable) Bind(d *train.Dataset) (train.Bound, error) {
 	if t.session == nil {
 		return nil, ErrClosed
@@ -119,6 +120,7 @@ func (b *bound) check(order []int32, batch int, outputs, losses []float32) error
 	return nil
 }
 
+// Train takes one step a batch, each of them one run of the session.
 func (b *bound) Train(order []int32, batch int, outputs, losses []float32) error {
 	if err := b.check(order, batch, outputs, losses); err != nil {
 		return err
@@ -133,6 +135,7 @@ func (b *bound) Train(order []int32, batch int, outputs, losses []float32) error
 	return b.each(p, order, batch, outputs, losses, true)
 }
 
+// Evaluate predicts without dropout.
 func (b *bound) Evaluate(order []int32, batch int, outputs, losses []float32) error {
 	if err := b.check(order, batch, outputs, losses); err != nil {
 		return err

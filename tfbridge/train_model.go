@@ -77,10 +77,13 @@ func (t *trainable) graph(k kind) (*tfproto.GraphDef, error) {
 	return g, err
 }
 
+// OutputWidth returns the units of the last layer.
 func (t *trainable) OutputWidth() int { return t.mlp.Outputs }
 
+// Loss returns the loss.
 func (t *trainable) Loss() train.Loss { return t.loss }
 
+// Optimizer returns the optimizer.
 func (t *trainable) Optimizer() train.Optimizer { return t.optimizer }
 
 // Seed seeds dropout.
@@ -89,6 +92,7 @@ func (t *trainable) Seed(seed uint64) { t.seed = train.NewRandom(seed, streamDro
 // streamDropout is far from the streams that the first weights are drawn from.
 const streamDropout = 1 << 32
 
+// SetLearningRate sets the rate of the steps that follow.
 func (t *trainable) SetLearningRate(rate float64) error {
 	if t.session == nil {
 		return ErrClosed
@@ -132,6 +136,7 @@ func (t *trainable) assign(nodes []*tfproto.NodeDef, own []tensor.Shape, values 
 	return t.session.setVariables(set)
 }
 
+// Weights returns copies of the weights, whatever was asked for: they live in TensorFlow.
 func (t *trainable) Weights(bool) ([]train.Weight, error) {
 	values, err := t.read(t.nodes[:len(t.weights)])
 	if err != nil {
@@ -144,6 +149,7 @@ func (t *trainable) Weights(bool) ([]train.Weight, error) {
 	return weights, nil
 }
 
+// SetWeights sets the weights, all or none.
 func (t *trainable) SetWeights(values []*tensor.Tensor) error {
 	var shapes []tensor.Shape
 	for _, w := range t.weights {
@@ -152,6 +158,7 @@ func (t *trainable) SetWeights(values []*tensor.Tensor) error {
 	return t.assign(t.nodes[:len(t.weights)], shapes, values)
 }
 
+// State returns the number of steps and the slots.
 func (t *trainable) State() (train.State, error) {
 	values, err := t.read(t.nodes[len(t.weights):])
 	if err != nil {
@@ -164,6 +171,7 @@ func (t *trainable) State() (train.State, error) {
 	return s, nil
 }
 
+// SetState sets the slots, all or none.
 func (t *trainable) SetState(s train.State) error {
 	var shapes []tensor.Shape
 	var values []*tensor.Tensor
@@ -180,6 +188,7 @@ func (t *trainable) SetState(s train.State) error {
 	return nil
 }
 
+// Close frees the session. Closing again does nothing.
 func (t *trainable) Close() error {
 	if t.session == nil {
 		return nil

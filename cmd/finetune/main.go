@@ -46,7 +46,7 @@ goes on from checkpoint/ with --resume, and ends with the same weights as an uni
 // flags are the command line's settings.
 type flags struct {
 	finetune.Options
-	json, compare     bool
+	json              bool
 	augment, unfreeze string
 }
 
@@ -65,7 +65,7 @@ func (f *flags) add(c *cobra.Command) {
 	s.StringVar(&f.Activation, "activation", f.Activation, "of the hidden layers")
 	s.Float64Var(&f.Dropout, "dropout", 0, "share of hidden outputs dropped while training")
 	s.Float64Var(&f.L1, "l1", 0, "L1 penalty on the kernels")
-	s.Float64Var(&f.L2, "l2", 0, "L2 penalty on the kernels")
+	s.Float64Var(&f.L2, "l2", 0, "L2 penalty on the kernels (default: 0, or with a base by the number of samples)")
 	s.Float64Var(&f.LabelSmoothing, "label-smoothing", 0, "share of a label spread over all classes")
 	s.Float64Var(&f.ValidationSplit, "validation-split", f.ValidationSplit, "share of the training data held out for validation")
 	s.IntVar(&f.Patience, "patience", f.Patience, "epochs without a better validation loss before stopping; 0: never")
@@ -80,7 +80,7 @@ func (f *flags) add(c *cobra.Command) {
 	s.IntVar(&f.Threads, "threads", 0, "threads to compute with (0: choose)")
 	s.StringVar(&f.Device, "device", "auto", "auto, cpu, gpu or gpu:N")
 	s.BoolVar(&f.Resume, "resume", false, "go on from DIR/checkpoint")
-	s.BoolVar(&f.compare, "compare", false, "train on both engines and compare")
+	s.BoolVar(&f.Compare, "compare", false, "train on both engines and compare")
 	s.IntVar(&f.Tune, "tune", 0, "try so many settings of the hyperparameters that are not given")
 	s.BoolVar(&f.json, "json", false, "print the report as one JSON document")
 }
@@ -117,7 +117,7 @@ func (f *flags) complete(c *cobra.Command) error {
 		return cli.UsageError("--data and --out are needed; see '%s --help'", c.CommandPath())
 	}
 	if f.Base == "none" {
-		for _, name := range []string{"preprocess", "augment", "unfreeze", "compare"} {
+		for _, name := range []string{"preprocess", "augment", "unfreeze"} {
 			if changed(name) {
 				return cli.UsageError("--%s needs a --base", name)
 			}
@@ -126,7 +126,7 @@ func (f *flags) complete(c *cobra.Command) error {
 	if f.Base != "none" {
 		f.headDefaults(changed)
 	}
-	for _, name := range []string{"augment", "unfreeze", "compare"} {
+	for _, name := range []string{"augment", "unfreeze"} {
 		if changed(name) && f.Base != "none" && !(name == "unfreeze" && f.unfreeze == "none") {
 			return cli.UsageError("--%s: not built yet", name)
 		}
@@ -185,6 +185,10 @@ func summary(w io.Writer, r *finetune.Report, out string) error {
 		default:
 			row(part.name, fmt.Sprintf("R2 %.4f, mean absolute error %.4g, mean squared error %.4g", m.R2, m.MAE, m.MSE))
 		}
+	}
+	if c := r.Compare; c != nil {
+		row("compare", fmt.Sprintf("after %d steps the engines' weights differ by at most %.1e, losses by %.1e; they agree on %.2f %% of the predictions; native %.3f s, TensorFlow %.3f s",
+			c.Steps, c.MaxWeightDiff, c.MaxLossDiff, 100*c.Agreement, c.NativeSeconds, c.TensorFlowSeconds))
 	}
 	row("engine", fmt.Sprintf("%s, %.1f s of training, %.1f s in all", r.Engine, r.Seconds.Training, r.Seconds.Total))
 	row("results", out)
