@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"sync"
 	"sync/atomic"
 
 	"golang.org/x/sync/errgroup"
@@ -36,31 +37,48 @@ const exampleCount = 8
 // many there are.
 type extractor struct {
 	base     *base
-	cache    *featureCache
+	cache    *featureCache       // nil: features are computed each time
+	lost     func(error)         // hears, once, that features cannot be kept
 	decoder  *tfbridge.Model     // of image files
 	progress func(done, all int) // may be nil
 }
 
 func newExtractor(ctx context.Context, o *Options, b *base) (*extractor, error) {
+	var once sync.Once
+	e := &extractor{base: b, progress: o.OnFeatures, lost: func(err error) {
+		once.Do(func() {
+			o.logf("features are not kept for the next run: %v (a folder that can be written to, with space, helps: set XDG_CACHE_HOME)", err)
+		})
+	}}
 	dir, err := featureCacheDir(o)
-	if err != nil {
-		return nil, err
+	if err == nil {
+		e.cache, err = openFeatureCache(dir, b.key(), b.width)
 	}
-	cache, err := openFeatureCache(dir, b.key(), b.width)
 	if err != nil {
-		return nil, err
+		e.lost(err)
 	}
 	decoding, err := decodeGraph(b.shape, b.preprocess)
-	if err == nil {
-		var decoder *tfbridge.Model
-		if decoder, err = tfbridge.New(ctx, decoding, o.tensorflow()); err == nil {
-			return &extractor{base: b, cache: cache, decoder: decoder, progress: o.OnFeatures}, nil
-		}
+	if err != nil {
+		return nil, errors.Join(err, e.close())
 	}
-	return nil, errors.Join(err, cache.close())
+	if e.decoder, err = tfbridge.New(ctx, decoding, o.tensorflow()); err != nil {
+		return nil, errors.Join(err, e.close())
+	}
+	return e, nil
 }
 
-func (e *extractor) close() error { return errors.Join(e.decoder.Close(), e.cache.close()) }
+func (e *extractor) close() error {
+	var err error
+	if e.decoder != nil {
+		err = e.decoder.Close()
+	}
+	if e.cache != nil {
+		if failed := e.cache.close(); failed != nil {
+			e.lost(failed)
+		}
+	}
+	return err
+}
 
 // key names what features depend on beside the image: the base with its weights, and how images are made ready for it.
 func (b *base) key() string {
@@ -68,7 +86,9 @@ func (b *base) key() string {
 }
 
 // input is what the exported model takes: images of 0 … 255, which it resizes and preprocesses itself.
-func (b *base) input() input { return input{shape: []int{b.width}, features: true, preprocess: images.None.String()} }
+func (b *base) input() input {
+	return input{shape: []int{b.width}, features: true, preprocess: images.None.String()}
+}
 
 // inPlaceOf puts features in the place of a data set's images. Without an extractor the images stay.
 func (e *extractor) inPlaceOf(ctx context.Context, d *data, err error) (*data, error) {
@@ -143,9 +163,11 @@ func (e *extractor) chunk(ctx context.Context, pictures []picture, rows []float3
 			continue
 		}
 		hash := sha256.Sum256(content)
-		if known := e.cache.get(hash); known != nil {
-			copy(rows[i*width:], known)
-			continue
+		if e.cache != nil {
+			if known := e.cache.get(hash); known != nil {
+				copy(rows[i*width:], known)
+				continue
+			}
 		}
 		x, err := p.pixels(ctx, content)
 		if ctx.Err() != nil {
@@ -185,7 +207,12 @@ func (e *extractor) run(ctx context.Context, batch []*tensor.Tensor, give func(k
 		features[k] = values[k*e.base.width : (k+1)*e.base.width : (k+1)*e.base.width]
 		give(k, features[k])
 	}
-	return e.cache.put(hashes, features)
+	if e.cache != nil {
+		if err := e.cache.put(hashes, features); err != nil {
+			e.lost(err) // what has been computed is used all the same
+		}
+	}
+	return nil
 }
 
 // file is a picture in an image file, decoded by TensorFlow.

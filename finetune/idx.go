@@ -36,7 +36,7 @@ func loadFetched(ctx context.Context, o *Options) (*data, error) {
 	return d, err
 }
 
-// loadIDX reads a folder of IDX files. Classes without names are numbered.
+// loadIDX reads a folder of IDX files. Classes without names are numbered; a number that no image has is no class.
 func loadIDX(dir string, classes []string) (*data, error) {
 	set, err := mnist.Read(dir)
 	if err != nil {
@@ -46,9 +46,33 @@ func loadIDX(dir string, classes []string) (*data, error) {
 		classes = append(classes, fmt.Sprint(i))
 	}
 	const scale = 1.0 / 255
-	dataset := func(s mnist.Set) *train.Dataset { return &train.Dataset{X: s.Images, Y: s.Labels, Scale: scale} }
+	classes, place := present(classes, set.Train.Labels.Bytes(), set.Test.Labels.Bytes())
+	dataset := func(s mnist.Set) *train.Dataset {
+		l := make([]int32, s.Len())
+		for i, c := range s.Labels.Bytes() {
+			l[i] = place[c]
+		}
+		return &train.Dataset{X: s.Images, Y: vector(l), Scale: scale}
+	}
 	return &data{training: dataset(set.Train), test: dataset(set.Test), classes: classes,
 		input: input{shape: set.Train.Images.Shape()[1:], scale: scale, preprocess: "unit"}}, nil
+}
+
+// present leaves out the classes that no label names, and returns where the others are now.
+func present(classes []string, labels ...[]byte) (names []string, place [256]int32) {
+	var used [256]bool
+	for _, set := range labels {
+		for _, c := range set {
+			used[c] = true
+		}
+	}
+	for c, name := range classes {
+		if used[c] {
+			place[c] = int32(len(names))
+			names = append(names, name)
+		}
+	}
+	return names, place
 }
 
 // hasIDX reports whether a folder holds an IDX data set.
