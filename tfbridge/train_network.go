@@ -164,25 +164,37 @@ func (w *writer) value(handle graph.Ref) graph.Ref {
 	return w.Op("ReadVariableOp", string(handle)+"/read", []graph.Ref{handle}, graph.Attrs{"dtype": tensor.Float32})
 }
 
-// forward writes the layers; where seed is not "", with dropout.
-func (w *writer) forward(seed graph.Ref) (graph.Ref, error) {
-	x := w.x
+// forward writes the layers; where seed is not "", with dropout. It returns the predictions, and what the last activation
+// took.
+func (w *writer) forward(seed graph.Ref) (x, logits graph.Ref, err error) {
+	x = w.x
 	for i := 0; i < len(w.variables); i += 2 {
-		x = w.f("BiasAdd", w.f("MatMul", x, w.variables[i].value), w.variables[i+1].value)
+		logits = w.f("BiasAdd", w.f("MatMul", x, w.variables[i].value), w.variables[i+1].value)
 		last := i+2 == len(w.variables)
 		name := w.mlp.Activation
 		if last {
 			name = w.mlp.OutputActivation
 		}
-		var err error
-		if x, err = w.activate(name, x); err != nil {
-			return "", err
+		if x, err = w.activate(name, logits); err != nil {
+			return "", "", err
 		}
 		if seed != "" && !last {
 			x = w.dropout(x, seed, i/2)
 		}
 	}
-	return x, nil
+	return x, logits, nil
+}
+
+// batchLoss writes the loss. A cross-entropy of probabilities that a softmax or sigmoid computes is taken from what that took,
+// as Keras does: small gradients keep their digits.
+func (w *writer) batchLoss(p, logits graph.Ref) sampleLoss {
+	l := w.loss
+	fused := w.mlp.OutputActivation == "softmax" && (l.Sparse() || l.Name == train.CategoricalCrossentropy) ||
+		w.mlp.OutputActivation == "sigmoid" && l.Name == train.BinaryCrossentropy
+	if fused && !l.FromLogits {
+		l.FromLogits, p = true, logits
+	}
+	return w.losses(l, w.y, p, w.mlp.Outputs)
 }
 
 // dropout zeroes a share of the elements and scales the others. The numbers are Philox's, of the seed and the layer.
@@ -201,13 +213,13 @@ func (w *writer) named(name string, x graph.Ref) {
 }
 
 func (w *writer) evaluation() error {
-	p, err := w.forward("")
+	p, logits, err := w.forward("")
 	if err != nil {
 		return err
 	}
 	w.named(nodePredictions, p)
 	if w.kind.targets {
-		each := w.losses(w.loss, w.y, p, w.mlp.Outputs).each
+		each := w.batchLoss(p, logits).each
 		w.named(nodeLoss, w.total(each, w.penalty()))
 	}
 	return nil
@@ -248,12 +260,12 @@ func (w *writer) training() error {
 	if w.mlp.Dropout > 0 && len(w.mlp.Hidden) > 0 {
 		w.seed = w.Placeholder(nodeSeed, tensor.Int64, tensor.Shape{2})
 	}
-	p, err := w.forward(w.seed)
+	p, logits, err := w.forward(w.seed)
 	if err != nil {
 		return err
 	}
 	w.named(nodeTrained, p)
-	l, penalty := w.losses(w.loss, w.y, p, w.mlp.Outputs), w.penalty()
+	l, penalty := w.batchLoss(p, logits), w.penalty()
 	total := w.total(l.each, penalty)
 	w.named(nodeTrainLoss, total)
 	gradients, err := w.gradients(l, total, penalty)

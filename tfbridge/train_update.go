@@ -47,8 +47,8 @@ func (o ops) clipGradients(opt train.Optimizer, g []graph.Ref) {
 }
 
 // update writes train.Optimizer.Update for one variable and returns the ops that have to run. TensorFlow's fused kernels are
-// used where their formula is Keras's. ResourceApplyAdam gets Keras's alpha as its learning rate, and powers of beta 0, which
-// make its own correction 1.
+// used where their formula is Keras's. ResourceApplyAdam's is not quite: it rounds β₂ before it takes 1-β₂, which is then off
+// by 5e-5, enough for two engines to drift apart.
 func (o ops) update(opt train.Optimizer, r rates, v updated) []graph.Ref {
 	var run, after []graph.Ref
 	if opt.WeightDecay != 0 {
@@ -79,16 +79,14 @@ func (o ops) update(opt train.Optimizer, r rates, v updated) []graph.Ref {
 		sum := set(0, o.add(v.slotValues[0], o.f("Square", g)))
 		step := o.div(o.mul(g, r.rate), o.f("Sqrt", o.add(sum, o.scalar(opt.Epsilon))))
 		return append(run, o.assign("AssignSubVariableOp", v.handle, step, after))
-	case opt.AMSGrad:
+	default:
 		mean := set(0, o.toward(v.slotValues[0], g, 1-opt.Beta1))
 		square := set(1, o.toward(v.slotValues[1], o.f("Square", g), 1-opt.Beta2))
-		top := set(2, o.f("Maximum", v.slotValues[2], square))
-		step := o.div(o.mul(mean, r.alpha), o.add(o.f("Sqrt", top), o.scalar(opt.Epsilon)))
+		if opt.AMSGrad {
+			square = set(2, o.f("Maximum", v.slotValues[2], square))
+		}
+		step := o.div(o.mul(mean, r.alpha), o.add(o.f("Sqrt", square), o.scalar(opt.Epsilon)))
 		return append(run, o.assign("AssignSubVariableOp", v.handle, step, after))
-	default:
-		zero := o.scalar(0)
-		return kernel("ResourceApplyAdam", nil, v.handle, v.slots[0], v.slots[1], zero, zero, r.alpha, o.scalar(opt.Beta1), o.scalar(opt.Beta2),
-			o.scalar(opt.Epsilon), g)
 	}
 }
 
