@@ -13,8 +13,17 @@
 //	export      for TensorFlow, Keras and package cambium, loaded back and compared               saved_model/ model.keras
 //	report      everything above in one document                                                  report.json
 //
+// With Options.Base, a pretrained model, images become its features first, and the network is a head on those:
+//
+//	base        a SavedModel, a frozen graph, .keras or .h5, cut before its head; spatial features are pooled
+//	features    decoded, resized, preprocessed and sent through the base once, on TensorFlow; kept on disk by content
+//	head        DefaultHead: one Dense layer on features of one scale, its L2 penalty by the number of samples (AutoL2)
+//	export      decoding, preprocessing, base and head in one SavedModel: serving_default takes pixels, serving_bytes files
+//
 // # Caveats
 //
-// The data are held in memory: images as bytes, tables as float32. A table's features must be numbers; they are scaled to
+// The base's own weights do not change. A head on a base is exported as a SavedModel only.
+//
+// The data are held in memory: images as bytes, tables and features as float32. A table's features must be numbers; they are scaled to
 // mean 0 and variance 1 with the training part's figures, and so is a regression's target while it is trained on.
 package finetune

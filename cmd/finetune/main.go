@@ -29,12 +29,16 @@ func newRoot() *cobra.Command {
 DATA is a folder with one sub-folder of images per class, a folder of IDX files (train-images-idx3-ubyte[.gz] …), a .csv file
 whose last column (or --target) is the label, or mnist or fashion-mnist, which are fetched once.
 
-DIR gets labels.txt, history.csv, curves.png, confusion.png, tensorboard/, checkpoint/ and report.json. An interrupted run
+With --base, a pretrained model (a SavedModel, a frozen graph, .keras or .h5), images go through it up to its head once, and a
+new head is trained on what comes out. Those features are kept in the user's cache for the next run.
+
+DIR gets saved_model/, model.keras (without a base), labels.txt, history.csv, curves.png, confusion.png, tensorboard/, checkpoint/ and report.json. An interrupted run
 goes on from checkpoint/ with --resume, and ends with the same weights as an uninterrupted one.`,
 		Example: `  finetune --data mnist --out my_model
   finetune --data fashion-mnist --out fashion --hidden 512,512 --dropout 0.2 --epochs 20
   finetune --data houses.csv --target price --out prices --hidden 64 --epochs 200 --patience 20
-  finetune --data photos/ --out my_photos --tune 16`,
+  finetune --data photos/ --out my_photos --tune 16
+  finetune --base mobilenet.keras --data flowers/ --validation-split 0.25 --out my_flowers`,
 		Version: cli.Version(),
 		Args:    cli.Args(0, 0, "no arguments besides its flags"),
 		RunE:    func(c *cobra.Command, _ []string) error { return f.run(c) },
@@ -46,8 +50,7 @@ goes on from checkpoint/ with --resume, and ends with the same weights as an uni
 // flags are the command line's settings.
 type flags struct {
 	finetune.Options
-	json              bool
-	augment, unfreeze string
+	json bool
 }
 
 func (f *flags) add(c *cobra.Command) {
@@ -74,8 +77,6 @@ func (f *flags) add(c *cobra.Command) {
 	s.StringVar(&f.Preprocess, "preprocess", "", "how the base wants its images: tf, torch, caffe, unit, none (default: what its files say)")
 	s.StringVar(&f.Layer, "layer", "", "layer of the base whose output is its features (default: before its head)")
 	s.IntVar(&f.ImageSize, "image-size", 0, "side in pixels that images are resized to (default: 28, or what the base takes)")
-	s.StringVar(&f.augment, "augment", "", "random changes of the images (with a base)")
-	s.StringVar(&f.unfreeze, "unfreeze", "none", "layers of the base to train too: none, all, a number from the end, or a name")
 	s.StringVar(&f.Engine, "engine", f.Engine, "auto, tensorflow or native")
 	s.IntVar(&f.Threads, "threads", 0, "threads to compute with (0: choose)")
 	s.StringVar(&f.Device, "device", "auto", "auto, cpu, gpu or gpu:N")
@@ -117,7 +118,7 @@ func (f *flags) complete(c *cobra.Command) error {
 		return cli.UsageError("--data and --out are needed; see '%s --help'", c.CommandPath())
 	}
 	if f.Base == "none" {
-		for _, name := range []string{"preprocess", "augment", "unfreeze"} {
+		for _, name := range []string{"preprocess", "layer"} {
 			if changed(name) {
 				return cli.UsageError("--%s needs a --base", name)
 			}
@@ -125,11 +126,6 @@ func (f *flags) complete(c *cobra.Command) error {
 	}
 	if f.Base != "none" {
 		f.headDefaults(changed)
-	}
-	for _, name := range []string{"augment", "unfreeze"} {
-		if changed(name) && f.Base != "none" && !(name == "unfreeze" && f.unfreeze == "none") {
-			return cli.UsageError("--%s: not built yet", name)
-		}
 	}
 	if len(f.Hidden) == 1 && f.Hidden[0] == 0 {
 		f.Hidden = nil

@@ -90,7 +90,7 @@ func TestExitCodes(t *testing.T) {
 		{[]string{"--data", data, "--out", t.TempDir(), "--epochs", "x"}, 2, "epochs"},
 		{[]string{"--data", data, "--out", t.TempDir(), "--optimizer", "wobble"}, 2, "wobble"},
 		{[]string{"--data", data, "--out", t.TempDir(), "--target", "wobble"}, 2, "wobble"},
-		{[]string{"--data", data, "--out", t.TempDir(), "--augment", "flip"}, 2, "--augment needs a --base"},
+		{[]string{"--data", data, "--out", t.TempDir(), "--preprocess", "tf"}, 2, "--preprocess needs a --base"},
 		{[]string{"--data", "nowhere", "--out", t.TempDir()}, 1, "nowhere"},
 		{[]string{"--data", data, "--out", data}, 1, "table.csv"},
 		{[]string{"--data", data, "--out", t.TempDir(), "--learning-rate", "1e30", "--optimizer", "sgd", "--loss", "sparse_categorical_crossentropy",
