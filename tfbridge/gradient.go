@@ -45,9 +45,6 @@ func addGradients(b *graph.Builder, y, x, dy []graph.Ref) ([]graph.Ref, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := checkGradients(g.Def, y, x); err != nil {
-		return nil, err
-	}
 	data, err := proto.Marshal(g.Def)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", graph.ErrMalformed, err)
@@ -56,6 +53,9 @@ func addGradients(b *graph.Builder, y, x, dy []graph.Ref) ([]graph.Ref, error) {
 	defer deleteGraph(scratch)
 	if err := scratch.ImportWithOptions(data, binding.GraphImportOptions{}); err != nil {
 		return nil, fmt.Errorf("%w: %s", ErrTensorFlow, oneLine(err.Error()))
+	}
+	if err := checkGradients(g.Def, scratch, y, x); err != nil {
+		return nil, err
 	}
 	prefix := b.Name("gradients")
 	outputs, err := differentiate(scratch, prefix, y, x, dy)
@@ -121,9 +121,9 @@ func nodesUnder(g *binding.Graph, prefix string) ([]*tfproto.NodeDef, error) {
 	return slices.DeleteFunc(def.GetNode(), func(n *tfproto.NodeDef) bool { return !strings.HasPrefix(n.GetName(), prefix+"/") }), nil
 }
 
-// checkGradients looks at every node between x and y.
-func checkGradients(def *tfproto.GraphDef, y, x []graph.Ref) error {
-	w := gradientWalk{nodes: map[string]*tfproto.NodeDef{}, depends: map[string]bool{}}
+// checkGradients looks at every node between x and y. imported is the same graph, with the shapes that TensorFlow infers.
+func checkGradients(def *tfproto.GraphDef, imported *binding.Graph, y, x []graph.Ref) error {
+	w := gradientWalk{imported: imported, nodes: map[string]*tfproto.NodeDef{}, depends: map[string]bool{}}
 	for _, n := range def.GetNode() {
 		w.nodes[n.GetName()] = n
 	}
@@ -146,8 +146,9 @@ func nodeOf(input string) string {
 
 // gradientWalk goes from y back to x.
 type gradientWalk struct {
-	nodes   map[string]*tfproto.NodeDef
-	depends map[string]bool // on an x, of the nodes that were seen
+	imported *binding.Graph
+	nodes    map[string]*tfproto.NodeDef
+	depends  map[string]bool // on an x, of the nodes that were seen
 }
 
 // reaches reports whether a node depends on an x, and refuses one that does and cannot be differentiated.
@@ -173,11 +174,11 @@ func (w *gradientWalk) reaches(name string) (bool, error) {
 	if !w.depends[name] {
 		return false, nil
 	}
-	return true, checkDifferentiable(n)
+	return true, w.check(n)
 }
 
-// checkDifferentiable refuses ops without a gradient, and attributes with which a gradient is wrong.
-func checkDifferentiable(n *tfproto.NodeDef) error {
+// check refuses ops without a gradient, and attributes and ranks with which a gradient is wrong.
+func (w *gradientWalk) check(n *tfproto.NodeDef) error {
 	refuse := func(why string) error {
 		return fmt.Errorf("%w: gradients: node %s (%s) %s", graph.ErrUnsupported, n.GetName(), n.GetOp(), why)
 	}
@@ -186,6 +187,9 @@ func checkDifferentiable(n *tfproto.NodeDef) error {
 	}
 	if slices.ContainsFunc(n.GetAttr()["dilations"].GetList().GetI(), func(d int64) bool { return d != 1 }) {
 		return refuse("is dilated, and TensorFlow's gradient of that is wrong")
+	}
+	if n.GetOp() == "LogSoftmax" && w.imported.Operation(n.GetName()).Output(0).Shape().NumDimensions() != 2 {
+		return refuse("is not known to have rank 2, and TensorFlow's gradient is wrong for others")
 	}
 	if n.GetOp() == "Conv2D" && string(n.GetAttr()["padding"].GetS()) == "EXPLICIT" {
 		return refuse("has EXPLICIT padding, and TensorFlow's gradient of that fails")

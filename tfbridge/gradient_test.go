@@ -98,6 +98,10 @@ func TestGradientsRefuse(t *testing.T) {
 			x = image(b)
 			return x, b.Op("Conv2D", "conv", []graph.Ref{x, kernel(b)}, graph.Attrs{"T": tensor.Float32, "strides": []int{1, 1, 1, 1}, "padding": "EXPLICIT", "explicit_paddings": []int{0, 0, 1, 1, 1, 1, 0, 0}})
 		}, []string{"conv", "EXPLICIT"}},
+		"rank 4": {func(b *graph.Builder) (x, y graph.Ref) {
+			x = image(b)
+			return x, b.Op("LogSoftmax", "log", []graph.Ref{x}, float)
+		}, []string{"log", "LogSoftmax", "rank"}},
 		"independent": {func(b *graph.Builder) (x, y graph.Ref) {
 			x = image(b)
 			return x, b.Op("StopGradient", "stop", []graph.Ref{x}, float)
