@@ -9,7 +9,7 @@ import (
 // readsOnly lists stateful ops whose running nobody can notice but through their outputs: they make or read state.
 var readsOnly = map[string]bool{
 	"VarHandleOp": true, "ReadVariableOp": true, "ResourceGather": true, "ResourceGatherNd": true, "VariableShape": true,
-	"VarIsInitializedOp": true, "Variable": true, "VariableV2": true, "IsVariableInitialized": true, "AutoReloadVariable": true,
+	"VarIsInitializedOp": true, "Variable": true, "VariableV2": true, "IsVariableInitialized": true,
 	"HashTable": true, "HashTableV2": true, "MutableHashTable": true, "MutableHashTableV2": true,
 	"MutableHashTableOfTensors": true, "MutableHashTableOfTensorsV2": true, "MutableDenseHashTable": true,
 	"MutableDenseHashTableV2": true, "LookupTableFind": true, "LookupTableFindV2": true, "LookupTableSize": true,

@@ -220,7 +220,7 @@ func isInternal(op string) bool {
 // IsVariable reports whether an op is a variable or the handle of one.
 func IsVariable(op string) bool {
 	switch op {
-	case "VarHandleOp", "VariableV2", "Variable", "AutoReloadVariable":
+	case "VarHandleOp", "VariableV2", "Variable":
 		return true
 	default:
 		return false
