@@ -28,6 +28,12 @@ WITH_GRAFT = $(LIST) | grep ' github.com/wamuir/graft/' | cut -d' ' -f1
 run: build ## read twenty handwritten digits with a model that Keras trained
 	@$(TENSORFLOW) $(GO) run -tags '$(TAGS)' ./scripts/demo
 
+.PHONY: finetune-demo
+finetune-demo: build ## teach a network of the digits 0-4 the digits 5-9, from 50 images each
+	@bin/finetune-tensorflow --base scripts/testdata/digits_base/base.keras --data scripts/testdata/digits_base --out out/digits
+	@echo 'Next: bin/infer-tensorflow show out/digits/saved_model; or a head on your own photographs, a folder with one folder a class:'
+	@echo '      bin/finetune-tensorflow --base MODEL --data FOLDER --out DIR'
+
 .PHONY: build
 build: libtensorflow ## build bin/infer and bin/finetune
 	@mkdir -p bin

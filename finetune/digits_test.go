@@ -1,0 +1,97 @@
+package finetune
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/cambium-go/cambium/tensor"
+	"github.com/cambium-go/cambium/tfbridge"
+)
+
+// digitsBase is a network trained on the digits 0-4, and 50 images each of 5-9; scripts/export_digits_base.py made it.
+const digitsBase = "../scripts/testdata/digits_base"
+
+// digitsAccuracy is less than what was seen on the test digits, 0.936.
+const digitsAccuracy = 0.9
+
+// digits are the settings of a head for 5-9 on the base of 0-4.
+func digits(t *testing.T, base string) Options {
+	t.Helper()
+	if !tfbridge.Available {
+		t.Skip("a base runs on TensorFlow, which is not built in")
+	}
+	o := DefaultHead()
+	o.Base, o.Data, o.Out, o.Cache = filepath.Join(digitsBase, base), digitsBase, filepath.Join(t.TempDir(), "out"), t.TempDir()
+	return o
+}
+
+func TestNewDigitsOnABaseOfOthers(t *testing.T) {
+	o := digits(t, "base.keras")
+	r := run(t, o)
+	require.Equal(t, []string{"5", "6", "7", "8", "9"}, r.Data.Classes)
+	require.Equal(t, 500, r.Data.Test)
+	require.GreaterOrEqual(t, r.Test.Accuracy, digitsAccuracy)
+
+	o.Out = filepath.Join(t.TempDir(), "again")
+	var log bytes.Buffer
+	o.Log = &log
+	o.Cache = filepath.Join(o.Data, "golden.json") // not a folder
+	again := run(t, o)
+	require.InDelta(t, r.Test.Loss, again.Test.Loss, 1e-5)
+	require.Contains(t, log.String(), "features are not kept")
+}
+
+func TestFeaturesFollowKeras(t *testing.T) {
+	o := digits(t, "base.keras")
+	text, err := os.ReadFile(filepath.Join(digitsBase, "golden.json"))
+	require.NoError(t, err)
+	var golden struct {
+		Shape    []int
+		Features []float32
+	}
+	require.NoError(t, json.Unmarshal(text, &golden))
+	b, err := openBase(context.Background(), &o)
+	require.NoError(t, err)
+	defer func() { require.NoError(t, b.close()) }()
+	d, err := load(context.Background(), &o, b)
+	require.NoError(t, err)
+	require.Equal(t, golden.Shape[1], d.training.Features())
+	got, err := tensor.Data[float32](d.training.X)
+	require.NoError(t, err)
+	require.InDeltaSlice(t, golden.Features, got[:len(golden.Features)], 1e-4)
+}
+
+func TestASavedModelAsBase(t *testing.T) {
+	o := digits(t, "base")
+	_, err := Run(context.Background(), o)
+	require.ErrorIs(t, err, ErrOption)
+	require.ErrorContains(t, err, "--preprocess")
+	o.Preprocess = "none"
+	require.GreaterOrEqual(t, run(t, o).Test.Accuracy, digitsAccuracy)
+}
+
+func TestWrongBases(t *testing.T) {
+	for name, c := range map[string]struct {
+		change func(o *Options)
+		text   string
+	}{
+		"a table":       {func(o *Options) { o.Data = blobs(t) }, "a base takes images"},
+		"a size":        {func(o *Options) { o.ImageSize = 96 }, "image size 96"},
+		"a layer":       {func(o *Options) { o.Layer = "conv9" }, "conv9"},
+		"a missing one": {func(o *Options) { o.Base = "nowhere.keras" }, "nowhere.keras"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			o := digits(t, "base.keras")
+			c.change(&o)
+			_, err := Run(context.Background(), o)
+			require.ErrorContains(t, err, c.text)
+			require.NoDirExists(t, o.Out)
+		})
+	}
+}
