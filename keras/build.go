@@ -202,8 +202,11 @@ func builderOf(l *Layer) buildFunc {
 			c.castInputs()
 		}
 		var mask *Value
-		if len(c.Inputs) > 0 {
+		switch {
+		case len(c.Inputs) > 0:
 			mask = c.Inputs[0].Mask
+		case !l.isOperation() && !strings.HasSuffix(l.Class, "OpLambda"):
+			fail(ErrFormat, "called without a tensor")
 		}
 		if m, ok := c.Kwargs["mask"].(Value); ok {
 			mask = &m

@@ -719,6 +719,7 @@ func opTopK(o *opCall) []Value {
 	x := o.tensor(0, "x", "input")
 	s := o.settings(1, "k", "sorted")
 	k := s.positive("k")
+	x.last()
 	shape := with(x.Shape, x.rank()-1, k)
 	y := o.op("TopKV2", []Value{x, o.int(k)}, graph.Attrs{"T": x.DType, "sorted": s.Bool("sorted", true)}, x.DType, shape)
 	return []Value{y, y.output(1, tensor.Int32, shape)}

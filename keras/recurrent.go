@@ -28,6 +28,9 @@ func callRecurrent(c *Call) []Value {
 	if x.rank() < 3 {
 		fail(ErrFormat, "the input has shape %v, [batch, time, features] is needed", x.Shape)
 	}
+	if mask != nil {
+		mask.need(2)
+	}
 	timeMajor := cfg.Bool("time_major", false)
 	if timeMajor {
 		x = c.swapTime(x)
