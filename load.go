@@ -73,7 +73,8 @@ func loadAuto(path string, opts *Options) (Model, error) {
 	}
 	m, err := loadNative(path, opts)
 	if errors.Is(err, dense.ErrUnsupported) {
-		return nil, fmt.Errorf("%w; %w", err, tfbridge.ErrNotBuilt)
+		_, missing := tfbridge.New(context.Background(), nil, tfbridge.Options{}) // says what to install
+		return nil, fmt.Errorf("%w; %w", err, missing)
 	}
 	return m, err
 }
