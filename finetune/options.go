@@ -100,7 +100,7 @@ func Default() Options {
 	}
 }
 
-// AutoL2, as Hyperparameters.L2, lets Run choose the penalty of a head on a base's features by their number and that of the
+// AutoL2 is the value of Hyperparameters.L2 that lets Run choose the penalty of a head by the number of features and that of the
 // training samples.
 const AutoL2 = -1
 
