@@ -55,28 +55,27 @@ func forEachCase(b *testing.B, f func(b *testing.B, m benchModel, x *tensor.Tens
 	}
 }
 
-func benchmarkCall(b *testing.B, opts tfbridge.Options) {
+func benchmarkCall(b *testing.B, opts tfbridge.Options, ctx func(*testing.B) context.Context) {
 	forEachCase(b, func(b *testing.B, bm benchModel, x *tensor.Tensor) {
-		m := open(b, readGraph(b, bm.dir), opts)
+		m, ctx := open(b, readGraph(b, bm.dir), opts), ctx(b)
 		inputs := map[string]*tensor.Tensor{m.Signature().Inputs[0].Name: x}
-		_, err := m.Call(b.Context(), inputs) // the first run optimizes the graph
+		_, err := m.Call(ctx, inputs) // the first run optimizes the graph
 		require.NoError(b, err)
 		for b.Loop() {
-			if _, err := m.Call(benchContext(), inputs); err != nil {
+			if _, err := m.Call(ctx, inputs); err != nil {
 				b.Fatal(err)
 			}
 		}
 	})
 }
 
-func BenchmarkCall(b *testing.B)         { benchmarkCall(b, tfbridge.Options{}) }
-func BenchmarkCallAsLoaded(b *testing.B) { benchmarkCall(b, tfbridge.Options{NoRewrite: true}) }
+func background(*testing.B) context.Context { return context.Background() }
 
-func benchContext() context.Context {
-	if os.Getenv("CTX") != "" {
-		return ctx
-	}
-	return context.Background()
+// cancelable is what the handler of a request has: a context that may end.
+func cancelable(b *testing.B) context.Context { return b.Context() }
+
+func BenchmarkCall(b *testing.B)           { benchmarkCall(b, tfbridge.Options{}, background) }
+func BenchmarkCallCancelable(b *testing.B) { benchmarkCall(b, tfbridge.Options{}, cancelable) }
+func BenchmarkCallAsLoaded(b *testing.B) {
+	benchmarkCall(b, tfbridge.Options{NoRewrite: true}, background)
 }
-
-var ctx, _ = context.WithCancel(context.Background())
