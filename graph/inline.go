@@ -170,8 +170,8 @@ func (in *inliner) body(call *tfproto.NodeDef, f *tfproto.FunctionDef, attrs map
 		return nil, fmt.Errorf("%w: %d arguments are too many", ErrMalformed, len(call.Input)-len(control))
 	}
 	for _, n := range f.GetNodeDef() {
-		if b.nodes[n.GetName()] != nil || b.args[n.GetName()] != nil || n.GetName() == "" {
-			return nil, fmt.Errorf("%w: the name %q is used twice", ErrMalformed, n.GetName())
+		if b.nodes[n.GetName()] != nil || b.args[n.GetName()] != nil || !isName(n.GetName()) {
+			return nil, fmt.Errorf("%w: %q is no name for a node, or is used twice", ErrMalformed, n.GetName())
 		}
 		c := copyNode(n)
 		if err := b.bind(c); err != nil {

@@ -51,6 +51,9 @@ func splitInputs(inputs []string) (data, control []string) {
 	return inputs, nil
 }
 
+// isName reports whether a reference can be made of a node's name.
+func isName(s string) bool { return s != "" && s[0] != '^' && !strings.Contains(s, ":") }
+
 // nodeIndex finds nodes by name.
 type nodeIndex map[string]*tfproto.NodeDef
 
@@ -58,8 +61,8 @@ type nodeIndex map[string]*tfproto.NodeDef
 func index(def *tfproto.GraphDef) (nodeIndex, error) {
 	x := make(nodeIndex, len(def.GetNode()))
 	for _, n := range def.GetNode() {
-		if n.GetName() == "" {
-			return nil, fmt.Errorf("%w: a node (%s) has no name", ErrMalformed, n.GetOp())
+		if !isName(n.GetName()) {
+			return nil, fmt.Errorf("%w: %q is no name for a node (%s)", ErrMalformed, n.GetName(), n.GetOp())
 		}
 		if x[n.Name] != nil {
 			return nil, fmt.Errorf("%w: two nodes are named %q", ErrMalformed, n.Name)
