@@ -195,7 +195,7 @@ func (e *emitter) reluLayer(x Value, c Config) Value {
 // sparsemax is what Keras makes of the projection onto the simplex of Martins and Astudillo (2016), along the last axis: its
 // threshold sums the running sums, not the sorted logits (keras/src/backend/tensorflow/nn.py).
 func (e *emitter) sparsemax(x Value) Value {
-	k := x.last()
+	k := bounded(x.last(), "the size of a sparsemax")
 	sorted := e.op("TopKV2", []Value{x, e.int(k)}, graph.Attrs{"T": x.DType, "sorted": true}, x.DType, x.Shape)
 	sum := e.op("Cumsum", []Value{sorted, e.int(-1)}, graph.Attrs{"T": x.DType, "Tidx": tensor.Int32}, x.DType, x.Shape)
 	ranks := make([]float64, k)

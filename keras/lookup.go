@@ -30,7 +30,7 @@ type vocabulary struct {
 // vocabularyOf reads the vocabulary of a lookup layer: from its configuration, or from the archive beside the weights.
 func vocabularyOf(l *Layer, mode string, textual bool) vocabulary {
 	c := l.Config
-	v := vocabulary{oov: c.Int("num_oov_indices", 1), strings: textual}
+	v := vocabulary{oov: bounded(c.Int("num_oov_indices", 1), "num_oov_indices"), strings: textual}
 	if c.has("mask_token") {
 		m := c.strings2("mask_token")
 		v.mask = &m

@@ -393,7 +393,7 @@ func opUnstack(o *opCall) []Value {
 	if n < 1 {
 		fail(ErrUnsupported, "axis %d of shape %v must be known", axis, x.Shape)
 	}
-	out := make([]Value, n)
+	out := make([]Value, bounded(n, "the number of tensors"))
 	for i := range out {
 		out[i] = o.index(x, axis, i)
 	}

@@ -359,7 +359,7 @@ func (e *emitter) split(x Value, axis, n int) []Value {
 	}
 	shape := with(x.Shape, axis, x.Shape[axis]/n)
 	first := e.op("Split", []Value{e.int(axis), x}, graph.Attrs{"T": x.DType, "num_split": n}, x.DType, shape)
-	out := make([]Value, n)
+	out := make([]Value, bounded(n, "the number of parts"))
 	for i := range out {
 		out[i] = first.output(i, x.DType, shape)
 	}

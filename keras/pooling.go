@@ -85,7 +85,7 @@ func callAdaptivePool(c *Call, n int, op string) []Value {
 		if length < 1 {
 			fail(ErrUnsupported, "an input of unknown size %v", x.Shape)
 		}
-		parts := make([]Value, size)
+		parts := make([]Value, bounded(size, "output_size"))
 		for j := range parts {
 			begin, end := j*length/size, ((j+1)*length+size-1)/size
 			parts[j] = c.reduce(op, c.strided(x, i+1, begin, end, 1, false), true, i+1)

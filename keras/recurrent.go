@@ -110,6 +110,7 @@ func (r *recurrence) run(x Value, states []Value, mask *Value) (Value, []Value) 
 	if steps < 0 || steps > maxUnroll && !c.config().Bool("unroll", false) {
 		return r.loop(x, states, mask)
 	}
+	bounded(steps, "the number of steps to unroll")
 	previous := c.zeros(x.DType, append([]dim{c.dim(x, 0)}, known(r.cell.output...)...)...)
 	outputs := make([]Value, steps)
 	for t := range steps {

@@ -49,6 +49,18 @@ func (v Value) need(rank int) {
 	}
 }
 
+// maxParts bounds into how many pieces a layer's computation may be written out: a configuration of a few bytes must not
+// make a graph of millions of nodes.
+const maxParts = 1 << 14
+
+// bounded checks a number of pieces.
+func bounded(n int, what string) int {
+	if n > maxParts {
+		fail(ErrUnsupported, "%s is %d, the limit is %d", what, n, maxParts)
+	}
+	return n
+}
+
 // broadcast returns the shape of an elementwise operation.
 func broadcast(a, b tensor.Shape) tensor.Shape {
 	n := max(len(a), len(b))
