@@ -263,3 +263,50 @@ func sortedKeys(m map[string]any) []string {
 	sort.Strings(keys)
 	return keys
 }
+
+// skipFirstCalls renumbers the calls of nested models. tf.keras counts the call by which a nested model was made, which is
+// not among the calls in the file: the first of those is number 1.
+func (m *Model) skipFirstCalls() {
+	if m.age == keras3 {
+		return
+	}
+	largest := map[string]int{}
+	m.eachRef(func(r *tensorRef) { largest[r.layer] = max(largest[r.layer], r.node) })
+	m.eachRef(func(r *tensorRef) {
+		if l := m.byName[r.layer]; l != nil && l.Model != nil && largest[r.layer] == len(m.nodes[r.layer]) && r.node > 0 {
+			r.node--
+		}
+	})
+}
+
+// eachRef visits every reference to a tensor, which may be changed.
+func (m *Model) eachRef(visit func(*tensorRef)) {
+	var walk func(v any) any
+	walk = func(v any) any {
+		switch v := v.(type) {
+		case tensorRef:
+			visit(&v)
+			return v
+		case []any:
+			for i, x := range v {
+				v[i] = walk(x)
+			}
+		case map[string]any:
+			for k, x := range v {
+				v[k] = walk(x)
+			}
+		}
+		return v
+	}
+	for _, nodes := range m.nodes {
+		for _, n := range nodes {
+			walk(n.args)
+			walk(n.kwargs)
+		}
+	}
+	for _, ends := range [][]Endpoint{m.Inputs, m.Outputs} {
+		for i := range ends {
+			visit(&ends[i].at)
+		}
+	}
+}
