@@ -1,7 +1,5 @@
 package keras
 
-import ()
-
 // tfOps gives the operations behind the functions that tf.keras records as TFOpLambda.
 var tfOps = map[string]string{
 	"math.add": "Add", "__operators__.add": "Add", "math.subtract": "Subtract", "math.multiply": "Multiply", "math.divide": "TrueDivide", "math.truediv": "TrueDivide",
