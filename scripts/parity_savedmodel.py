@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 """Compares what this module reads from SavedModels and frozen graphs with what TensorFlow reads, live:
 
-    python3 scripts/parity_savedmodel.py [MODEL_OR_FOLDER…]      # default: scripts/testdata and $CAMBIUM_CORPUS
+    python3 scripts/parity_savedmodel.py [MODEL_OR_FOLDER…]      # default: scripts/testdata and $CAMBIUM_CORPUS;
+                                                                 # with PARITY=all what export_architectures.py exports, too
 
-For every model: tags and signatures; every tensor of the checkpoint; and the outputs of each signature, run in a session on
+For every model: tags and signatures, also as `infer show --json` prints them; every tensor of the checkpoint; and the outputs of each signature, run in a session on
 the same inputs, on one thread, of the model as TensorFlow's loader loads it and of the graph after each pass. The inlined graph
 must give the same bits as the original (with TensorFlow's graph rewriting on: inside functions it always is); the frozen graph
 and each signature made flat the same bits as the inlined one (rewriting off: it treats constants differently); folded ones
@@ -90,6 +91,46 @@ def comparable(sigs):
 
 def dtype_name(d):
     return "object" if d == tf.string else d.name
+
+
+def imported(path, have):
+    """What TensorFlow makes of a frozen graph: the placeholders something reads, and what nothing reads. Shapes of outputs, which
+    only TensorFlow can work out, are compared where they are given."""
+    g = tf.Graph()
+    with g.as_default():
+        tf.import_graph_def(frozen_graph(path), name="")
+
+    def ports(tensors, given):
+        return sorted(({"name": t.name.removesuffix(":0"), "dtype": dtype_name(t.dtype), "tensor": t.name,
+                        "shape": None if given.get(t.name, 0) is None or t.shape.rank is None else [-1 if d is None else d for d in t.shape.as_list()]}
+                       for t in tensors), key=lambda p: p["name"])
+
+    read = lambda op: any(t.consumers() for t in op.outputs) or op._control_outputs
+    ops = g.get_operations()
+    inputs = [t for op in ops if op.type.startswith("Placeholder") and read(op) for t in op.outputs]
+    outputs = [t for op in ops if not op.type.startswith("Placeholder") and op.type != "Const" and not read(op) for t in op.outputs]
+    given = {p["tensor"]: p["shape"] for p in have[0]["signatures"][0]["outputs"]}
+    return [{"tags": [], "signatures": [{"name": "serving_default", "method": "tensorflow/serving/predict", "inputs": ports(inputs, {}), "outputs": ports(outputs, given)}]}]
+
+
+def shown(path):
+    """The meta graphs as `infer show --json` prints them, and as TensorFlow's protocol buffers have them."""
+    info = json.loads(subprocess.run([str(INFER), "show", str(path), "--json"], capture_output=True, text=True, check=True).stdout)
+    if info["format"] != ("savedmodel" if path.is_dir() else "graphdef"):
+        return info["format"], None
+
+    def ports(list_):
+        return [{"name": p["Name"], "dtype": dtype_name(tf.as_dtype(p["DType"])), "shape": p["Shape"], "tensor": p["Tensor"]} for p in list_]
+
+    want = [{"tags": list(m.meta_info_def.tags), "signatures": [
+        {"name": s["Name"], "method": s["Method"], "inputs": ports(s["Inputs"]), "outputs": ports(s["Outputs"])} for s in signatures(m)]}
+        for m in meta_graphs(path)] if path.is_dir() else imported(path, info["meta_graphs"])
+    for m in info["meta_graphs"]:
+        for s in m["signatures"]:
+            for p in s["inputs"] + s["outputs"]:
+                p.pop("components", None)
+                p.setdefault("tensor", "")
+    return info["meta_graphs"], want
 
 
 def bundle(prefix):
@@ -240,6 +281,9 @@ def check(path, out):
         return ["error: " + done.stderr.strip()], ""
     dumped = json.loads((pathlib.Path(out) / "model.json").read_text())
     problems, notes = [], []
+    have, want = shown(path)
+    if have != want:
+        problems.append(f"infer show: {have}, want {want}")
     if path.is_dir():
         reference = [(list(m.meta_info_def.tags), signatures(m)) for m in meta_graphs(path)]
         index = path / "variables" / "variables.index"
@@ -302,9 +346,12 @@ def main():
     roots = sys.argv[1:] or [ROOT / "scripts" / "testdata"] + ([os.environ["CAMBIUM_CORPUS"]] if os.environ.get("CAMBIUM_CORPUS") else [])
     failed = count = 0
     with tempfile.TemporaryDirectory() as tmp:
-        global DUMP
-        DUMP = pathlib.Path(tmp) / "dumpgraph"
-        subprocess.run(["go", "build", "-o", str(DUMP), "./scripts/dumpgraph"], cwd=ROOT, check=True, env={**os.environ, "CGO_ENABLED": "0"})
+        global DUMP, INFER
+        DUMP, INFER = pathlib.Path(tmp) / "dumpgraph", pathlib.Path(tmp) / "infer"
+        subprocess.run(["go", "build", "-o", tmp, "./scripts/dumpgraph", "./cmd/infer"], cwd=ROOT, check=True, env={**os.environ, "CGO_ENABLED": "0"})
+        if not sys.argv[1:] and os.environ.get("PARITY") == "all":
+            subprocess.run([sys.executable, str(ROOT / "scripts" / "export_architectures.py"), f"{tmp}/architectures"], check=True)
+            roots.append(f"{tmp}/architectures")
         for i, path in enumerate(models(roots)):
             problems, notes = check(path.resolve(), f"{tmp}/{i}")
             if problems and "not frozen" in problems[0]:
