@@ -143,14 +143,14 @@ func (f *freezer) whyWritten(v *tfproto.NodeDef) string {
 // takesRef reports whether input i of n is a reference.
 func takesRef(n *tfproto.NodeDef, def *tfproto.OpDef, i int) bool {
 	for _, arg := range def.InputArg {
-		types, err := argTypes(n, def, arg)
+		count, err := argCount(n, def, arg)
 		if err != nil {
 			return true
 		}
-		if i < len(types) {
+		if i < count {
 			return arg.IsRef
 		}
-		i -= len(types)
+		i -= count
 	}
 	return true
 }

@@ -157,14 +157,14 @@ func (in *inliner) body(call *tfproto.NodeDef, f *tfproto.FunctionDef, attrs map
 	data, control := splitInputs(call.Input)
 	b.control = control
 	for _, arg := range f.GetSignature().GetInputArg() {
-		types, err := argTypes(&tfproto.NodeDef{Name: call.Name, Op: call.Op, Attr: attrs}, f.Signature, arg)
+		count, err := argCount(&tfproto.NodeDef{Name: call.Name, Op: call.Op, Attr: attrs}, f.Signature, arg)
 		if err != nil {
 			return nil, err
 		}
-		if len(types) > len(data) {
+		if count > len(data) {
 			return nil, fmt.Errorf("%w: %d arguments are too few", ErrMalformed, len(call.Input)-len(control))
 		}
-		b.args[arg.Name], data = data[:len(types):len(types)], data[len(types):]
+		b.args[arg.Name], data = data[:count:count], data[count:]
 	}
 	if len(data) > 0 {
 		return nil, fmt.Errorf("%w: %d arguments are too many", ErrMalformed, len(call.Input)-len(control))
@@ -308,8 +308,8 @@ func (b *body) resolve(ref string) (tensors []string, local bool, err error) {
 	}
 	name, output, _ := strings.Cut(ref, ":")
 	if arg, ok := b.args[name]; ok {
-		tensors, err = pick(arg, output, ref)
-		return tensors, false, err
+		from, to, err := pick(len(arg), output, ref)
+		return arg[from:to:to], false, err
 	}
 	n := b.nodes[name]
 	if n == nil {
@@ -319,23 +319,23 @@ func (b *body) resolve(ref string) (tensors []string, local bool, err error) {
 	if err != nil {
 		return nil, false, err
 	}
-	for i := range count {
+	from, to, err := pick(count, number, ref)
+	for i := from; i < to; i++ {
 		tensors = append(tensors, tensorName(b.prefix+name, first+i))
 	}
-	tensors, err = pick(tensors, number, ref)
 	return tensors, true, err
 }
 
-// pick returns all tensors, or the one with the given number.
-func pick(tensors []string, number, ref string) ([]string, error) {
+// pick returns the range of all tensors of a list, or of the one with the given number.
+func pick(count int, number, ref string) (from, to int, err error) {
 	if number == "" {
-		return tensors, nil
+		return 0, count, nil
 	}
 	i, err := strconv.Atoi(number)
-	if err != nil || i < 0 || i >= len(tensors) {
-		return nil, fmt.Errorf("%w: %q: there are %d tensors", ErrMalformed, ref, len(tensors))
+	if err != nil || i < 0 || i >= count {
+		return 0, 0, fmt.Errorf("%w: %q: there are %d tensors", ErrMalformed, ref, count)
 	}
-	return tensors[i : i+1 : i+1], nil
+	return i, i + 1, nil
 }
 
 // outputRange finds a named output of a node in a function body, "output" or "output:1": the numbers of its tensors among all
@@ -347,14 +347,11 @@ func (d definitions) outputRange(n *tfproto.NodeDef, ref string) (first, count i
 	}
 	name, number, _ := strings.Cut(ref, ":")
 	for _, arg := range def.OutputArg {
-		types, err := argTypes(n, def, arg)
-		if err != nil {
-			return 0, 0, "", err
+		count, err := argCount(n, def, arg)
+		if err != nil || arg.Name == name || name == "" {
+			return first, count, number, err
 		}
-		if arg.Name == name || name == "" {
-			return first, len(types), number, nil
-		}
-		first += len(types)
+		first += count
 	}
 	return 0, 0, "", fmt.Errorf("%w: node %s (%s) has no output %q", ErrMalformed, n.Name, n.Op, name)
 }

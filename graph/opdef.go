@@ -83,33 +83,36 @@ func attr(n *tfproto.NodeDef, def *tfproto.OpDef, name string) *tfproto.AttrValu
 	return nil
 }
 
-// argTypes returns the element types that an argument of n stands for: one, or those of a list.
+// argCount returns how many tensors an argument of n stands for: one, or those of a list.
+func argCount(n *tfproto.NodeDef, def *tfproto.OpDef, arg *tfproto.OpDef_ArgDef) (int, error) {
+	count := int64(1)
+	switch {
+	case arg.TypeListAttr != "":
+		count = int64(len(attr(n, def, arg.TypeListAttr).GetList().GetType()))
+	case arg.NumberAttr != "":
+		count = attr(n, def, arg.NumberAttr).GetI()
+	}
+	if count < 0 || count > maxOutputs {
+		return 0, fmt.Errorf("%w: node %s (%s): argument %s is a list of %d", ErrMalformed, n.Name, n.Op, arg.Name, count)
+	}
+	return int(count), nil
+}
+
+// argTypes returns the element types of the tensors that an argument of n stands for.
 func argTypes(n *tfproto.NodeDef, def *tfproto.OpDef, arg *tfproto.OpDef_ArgDef) ([]tensor.DType, error) {
-	if arg.TypeListAttr != "" {
-		list := attr(n, def, arg.TypeListAttr).GetList().GetType()
-		if len(list) > maxOutputs {
-			return nil, fmt.Errorf("%w: node %s (%s): %s lists %d types", ErrMalformed, n.Name, n.Op, arg.TypeListAttr, len(list))
-		}
-		r := make([]tensor.DType, len(list))
-		for i, t := range list {
-			r[i] = DTypeOf(t)
-		}
-		return r, nil
+	count, err := argCount(n, def, arg)
+	if err != nil {
+		return nil, err
 	}
 	t := DTypeOf(arg.Type)
 	if arg.TypeAttr != "" {
 		t = DTypeOf(attr(n, def, arg.TypeAttr).GetType())
 	}
-	if arg.NumberAttr == "" {
-		return []tensor.DType{t}, nil
-	}
-	count := attr(n, def, arg.NumberAttr).GetI()
-	if count < 0 || count > maxOutputs {
-		return nil, fmt.Errorf("%w: node %s (%s): attribute %s is %d", ErrMalformed, n.Name, n.Op, arg.NumberAttr, count)
-	}
 	r := make([]tensor.DType, count)
 	for i := range r {
-		r[i] = t
+		if r[i] = t; arg.TypeListAttr != "" {
+			r[i] = DTypeOf(attr(n, def, arg.TypeListAttr).GetList().Type[i])
+		}
 	}
 	return r, nil
 }

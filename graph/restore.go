@@ -29,6 +29,7 @@ func RestoreMap(g *Graph) (map[string]Restored, error) {
 	if err != nil {
 		return nil, err
 	}
+	texts := texts{nodes: nodes, known: map[string][]string{}}
 	byShared := map[string]Restored{}
 	restoring := nodes.upstream([]string{g.Checkpoint.RestoreOp})
 	for _, n := range flat.Def.Node {
@@ -40,7 +41,7 @@ func RestoreMap(g *Graph) (map[string]Restored, error) {
 		if !IsVariable(variable.Op) || (source.Op != "RestoreV2" && source.Op != "Restore" && source.Op != "RestoreSlice") {
 			continue
 		}
-		r, err := nodes.restored(source, output)
+		r, err := texts.restored(source, output)
 		if err != nil {
 			return nil, fmt.Errorf("variable %s, node %s: %w", variable.Name, source.Name, err)
 		}
@@ -78,8 +79,14 @@ func (x nodeIndex) back(ref string) (n *tfproto.NodeDef, output int) {
 	return n, output
 }
 
+// texts reads constants of strings, each once.
+type texts struct {
+	nodes nodeIndex
+	known map[string][]string
+}
+
 // restored reads key and slice of output i of a node that restores.
-func (x nodeIndex) restored(n *tfproto.NodeDef, i int) (Restored, error) {
+func (x texts) restored(n *tfproto.NodeDef, i int) (Restored, error) {
 	var r Restored
 	var err error
 	if r.Key, err = x.text(n, 1, i); err != nil {
@@ -92,17 +99,23 @@ func (x nodeIndex) restored(n *tfproto.NodeDef, i int) (Restored, error) {
 }
 
 // text returns string i of the constant that is an input of n.
-func (x nodeIndex) text(n *tfproto.NodeDef, input, i int) (string, error) {
+func (x texts) text(n *tfproto.NodeDef, input, i int) (string, error) {
 	if input >= len(n.Input) || isControl(n.Input[input]) {
 		return "", fmt.Errorf("%w: %s has no input %d", ErrMalformed, n.Op, input)
 	}
-	source, _ := x.back(n.Input[input])
-	t, err := Value(source)
-	if err != nil {
-		return "", err
+	source, _ := x.nodes.back(n.Input[input])
+	s, ok := x.known[source.Name]
+	if !ok {
+		t, err := Value(source)
+		if err != nil {
+			return "", err
+		}
+		if s, err = tensor.Data[string](t); err != nil {
+			return "", fmt.Errorf("node %s: %w", source.Name, err)
+		}
+		x.known[source.Name] = s
 	}
-	s, err := tensor.Data[string](t)
-	if err != nil || i >= len(s) {
+	if i >= len(s) {
 		return "", fmt.Errorf("%w: %s has no string %d in node %s", ErrMalformed, n.Op, i, source.Name)
 	}
 	return s[i], nil

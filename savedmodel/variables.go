@@ -14,7 +14,14 @@ import (
 // ReadVariables reads the values of the graph's variables from its checkpoint into g.Variables: those that a signature or the
 // init op depends on; what only belongs to training stays on the disk. A graph without a checkpoint has none to read.
 func ReadVariables(g *graph.Graph) error {
-	restored, err := graph.RestoreMap(g)
+	if g.Checkpoint == nil {
+		return nil
+	}
+	flat, err := graph.Inline(g) // once for both questions
+	if err != nil {
+		return err
+	}
+	restored, err := graph.RestoreMap(flat)
 	if err != nil {
 		return err
 	}
@@ -25,7 +32,7 @@ func ReadVariables(g *graph.Graph) error {
 	if err != nil {
 		return err
 	}
-	used, err := graph.UsedVariables(g)
+	used, err := graph.UsedVariables(flat)
 	if err != nil {
 		return err
 	}
