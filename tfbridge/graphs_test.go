@@ -211,6 +211,22 @@ func TestNewRefuses(t *testing.T) {
 		{"an input that is not there", func() *graph.Graph { return unary(t, "Neg", with(x, func(p *graph.Port) { p.Tensor = "z:0" }), y) }, tfbridge.Options{}, tfbridge.ErrName, `no node "z"`},
 		{"an output number that is not there", func() *graph.Graph { return unary(t, "Neg", x, with(y, func(p *graph.Port) { p.Tensor = "y:1" })) }, tfbridge.Options{}, tfbridge.ErrName, "has 1 outputs"},
 		{"a name with a zero byte", func() *graph.Graph { return unary(t, "Neg", x, with(y, func(p *graph.Port) { p.Tensor = "y\x00:0" })) }, tfbridge.Options{}, tfbridge.ErrName, "no node"},
+		{"a constant of two types", func() *graph.Graph {
+			b := graph.NewBuilder()
+			b.Op("Const", "c", nil, graph.Attrs{"dtype": tensor.Int32, "value": tensor.Scalar(float32(1))})
+			return finish(t, b)
+		}, tfbridge.Options{}, graph.ErrMalformed, "constant c should be DT_INT32 and is DT_FLOAT"},
+		{"a function that is not there", func() *graph.Graph {
+			g := readGraph(t, models+"/control_flow/saved_model")
+			for _, f := range g.Def.GetLibrary().GetFunction() {
+				for _, n := range f.GetNodeDef() {
+					if body := n.GetAttr()["body"].GetFunc(); body != nil {
+						body.Name = "nobody"
+					}
+				}
+			}
+			return g
+		}, tfbridge.Options{}, graph.ErrMalformed, `calls the function "nobody", which the graph does not have`},
 		{"no such device", func() *graph.Graph { return linear(t, 0) }, tfbridge.Options{Device: "gpu:63"}, tfbridge.ErrOptions, "there is no GPU 63; TensorFlow sees /job:localhost"},
 		{"options", func() *graph.Graph { return linear(t, 0) }, tfbridge.Options{Threads: -1}, tfbridge.ErrOptions, "Threads"},
 		{"no checkpoint", func() *graph.Graph {

@@ -66,6 +66,9 @@ func checkGraph(g *graph.Graph) error {
 	if err := checkOps(g.Def); err != nil {
 		return err
 	}
+	if err := checkNodes(g.Def); err != nil {
+		return err
+	}
 	if c := g.Checkpoint; mustRestore(g) {
 		if _, err := os.Stat(c.Prefix + ".index"); errors.Is(err, fs.ErrNotExist) {
 			return fmt.Errorf("%w: %s.index does not exist; copy the variables directory together with the model", ErrCheckpoint, c.Prefix)
@@ -103,6 +106,37 @@ func checkOps(def *tfproto.GraphDef) error {
 	}
 	slices.Sort(unknown)
 	return fmt.Errorf("%w: TensorFlow %s has no op %s; the model needs a newer TensorFlow or a library of custom ops", graph.ErrUnsupported, Version(), strings.Join(unknown, ", "))
+}
+
+// checkNodes checks what TensorFlow takes for granted, and crashes without: that constants have the type that they say, and
+// that the functions that nodes call are there.
+func checkNodes(def *tfproto.GraphDef) error {
+	functions := map[string]bool{"": true}
+	for _, f := range def.GetLibrary().GetFunction() {
+		functions[f.GetSignature().GetName()] = true
+	}
+	check := func(nodes []*tfproto.NodeDef) error {
+		for _, n := range nodes {
+			says, is := n.GetAttr()["dtype"].GetType(), n.GetAttr()["value"].GetTensor().GetDtype()
+			if n.GetOp() == "Const" && says != is {
+				return fmt.Errorf("%w: constant %s should be %v and is %v", graph.ErrMalformed, n.GetName(), says, is)
+			}
+			for _, a := range n.GetAttr() {
+				for _, f := range append(a.GetList().GetFunc(), a.GetFunc()) {
+					if name := f.GetName(); !functions[name] && kindOf(name) == unknownOp {
+						return fmt.Errorf("%w: node %s (%s) calls the function %q, which the graph does not have", graph.ErrMalformed, n.GetName(), n.GetOp(), name)
+					}
+				}
+			}
+		}
+		return nil
+	}
+	for _, f := range def.GetLibrary().GetFunction() {
+		if err := check(f.GetNodeDef()); err != nil {
+			return fmt.Errorf("function %s: %w", f.GetSignature().GetName(), err)
+		}
+	}
+	return check(def.GetNode())
 }
 
 // opKind tells ops that keep state from those that do not.
