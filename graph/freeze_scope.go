@@ -159,7 +159,8 @@ func takesRef(n *tfproto.NodeDef, def *tfproto.OpDef, i int) bool {
 // were looked into.
 func (f *freezer) whyNot(s *scope, users map[string][]use, ret map[string]string, seen map[string]bool) string {
 	for _, u := range s.spread(users) {
-		if _, reads := readers[u.node.Op]; (reads && u.at == 0) || u.node.Op == "VarIsInitializedOp" {
+		data, _ := splitInputs(u.node.Input)
+		if r, reads := readers[u.node.Op]; (reads && u.at == 0 && len(data) == r.inputs) || u.node.Op == "VarIsInitializedOp" {
 			continue
 		}
 		if reason := f.whyNotBranches(u, seen); reason != "" {

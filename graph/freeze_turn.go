@@ -10,17 +10,18 @@ import (
 	"github.com/cambium-go/cambium/tensor"
 )
 
-// readers are the ops that read a variable through their first input, its handle, and what they become when that is the
-// value: the op; the name of their output, where the new op calls it "output"; and by the name of each attribute that the
-// new op needs the one that it comes from.
+// readers are the ops that read a variable through the first of so many inputs, its handle, and what they become when that is
+// the value: the op; the name of their output, where the new op calls it "output"; and by the name of each attribute that
+// the new op needs the one that it comes from.
 var readers = map[string]struct {
+	inputs     int
 	op, output string
 	attrs      map[string]string
 }{
-	"ReadVariableOp":   {"Identity", "value", map[string]string{"T": "dtype"}},
-	"ResourceGather":   {"GatherV2", "output", map[string]string{"Tparams": "dtype", "Tindices": "Tindices", "batch_dims": "batch_dims"}},
-	"ResourceGatherNd": {"GatherNd", "output", map[string]string{"Tparams": "dtype", "Tindices": "Tindices"}},
-	"VariableShape":    {"Shape", "output", map[string]string{"out_type": "out_type"}},
+	"ReadVariableOp":   {1, "Identity", "value", map[string]string{"T": "dtype"}},
+	"ResourceGather":   {2, "GatherV2", "output", map[string]string{"Tparams": "dtype", "Tindices": "Tindices", "batch_dims": "batch_dims"}},
+	"ResourceGatherNd": {2, "GatherNd", "output", map[string]string{"Tparams": "dtype", "Tindices": "Tindices"}},
+	"VariableShape":    {1, "Shape", "output", map[string]string{"out_type": "out_type"}},
 }
 
 // turnScope returns the nodes of a scope with every use of a handle turned into a use of the value. taken tells which names a

@@ -74,7 +74,7 @@ func (w *writer) collect() ([]*variable, error) {
 func (w *writer) filledByInit() map[string]bool {
 	filled := map[string]bool{}
 	for _, n := range w.def.GraphDef.Node {
-		if (n.GetOp() == "AssignVariableOp" || n.GetOp() == "Assign") && w.graph.Init.Op != "" {
+		if (n.GetOp() == "AssignVariableOp" || n.GetOp() == "Assign") && len(n.GetInput()) > 0 && w.graph.Init.Op != "" {
 			filled[nodeName(n.GetInput()[0])] = true
 		}
 	}
