@@ -148,18 +148,20 @@ def main():
     if not sys.argv[1:] and os.environ.get("CAMBIUM_CORPUS"):
         roots.append(pathlib.Path(os.environ["CAMBIUM_CORPUS"]))
     compared = failed = 0
+    roots = [r.resolve() for r in roots]
     with tempfile.TemporaryDirectory() as tmp:
+        os.chdir(tmp)  # one of the models writes a file
         for root in roots:
-            for model in models(root.resolve()):
+            for model in models(root):
                 shown = infer("show", model, "--json")
                 if shown.returncode:
-                    print(f"{model.relative_to(root.resolve())}: not run: {shown.stderr.strip()}")
+                    print(f"{model.relative_to(root)}: not run: {shown.stderr.strip()}")
                     continue
                 for meta in json.loads(shown.stdout)["meta_graphs"]:
                     for signature in meta["signatures"]:
                         text, well = compare(model, meta["tags"], signature, pathlib.Path(tmp))
                         compared, failed = compared + 1, failed + (not well)
-                        print(f"{model.relative_to(root.resolve())} {','.join(meta['tags'])} {signature['name']}: {text}", flush=True)
+                        print(f"{model.relative_to(root)} {','.join(meta['tags'])} {signature['name']}: {text}", flush=True)
     print(f"{compared} signatures, {failed} differ from TensorFlow {tf.__version__}")
     sys.exit(bool(failed) or compared == 0)
 
