@@ -12,6 +12,8 @@ import (
 	"sync"
 	"time"
 
+	"google.golang.org/protobuf/proto"
+
 	"github.com/cambium-go/cambium/graph"
 	"github.com/cambium-go/cambium/tensor"
 )
@@ -85,8 +87,8 @@ func openEngine(g *graph.Graph, opts Options) (*engine, error) {
 	return e, nil
 }
 
-// prepare chooses the signature, and decides whether signatures are rewritten: not where a GPU does the work, which hides what
-// rewriting saves.
+// prepare chooses the signature, and decides whether signatures are rewritten: not where a GPU does the work or there is much
+// of it, which hides what rewriting saves.
 func (e *engine) prepare(g *graph.Graph) error {
 	devices, err := e.session.devices()
 	if err != nil {
@@ -99,7 +101,7 @@ func (e *engine) prepare(g *graph.Graph) error {
 		called.Signatures[i] = e.session.correct(sig)
 	}
 	e.sigs = called.Signatures
-	if !e.opts.NoRewrite && !e.gpu {
+	if !e.opts.NoRewrite && !e.gpu && proto.Size(g.Def) <= maxFrozen {
 		e.rewrite = &called
 	}
 	if e.chosen, err = called.Signature(e.opts.Signature); err != nil && e.opts.Signature != "" {
@@ -134,7 +136,10 @@ func (e *engine) plan(name string) (*plan, error) {
 	return e.cached(planKey{signature: sig.Name}, func() (*plan, error) {
 		p, err := e.session.signaturePlan(sig)
 		if err == nil && e.rewrite != nil {
-			p.fast, _ = newFast(e.rewrite, sig, e.session, &e.opts) // else it runs as it was loaded
+			var why error // it runs as it was loaded
+			if p.fast, why = newFast(e.rewrite, sig, e.session, &e.opts); errors.Is(why, errTooLarge) {
+				e.rewrite = nil // no other signature will fare better: let go of the graph
+			}
 		}
 		return p, err
 	})

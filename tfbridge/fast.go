@@ -17,12 +17,15 @@ import (
 )
 
 const (
-	// maxFrozen is how many bytes of variables become constants, of which TensorFlow keeps several copies.
+	// maxFrozen is how many bytes a graph, and its variables, may have to be rewritten: TensorFlow keeps several copies of
+	// constants.
 	maxFrozen = 64 << 20
 	// maxSerial is how many multiplications, estimated as parameters times rows, a call does on one thread. Below it, handing
 	// work to other threads costs more than they save.
 	maxSerial = 8 << 20
 )
+
+var errTooLarge = fmt.Errorf("%w: too large to rewrite", graph.ErrUnsupported)
 
 // fast runs a signature that neither reads nor writes state: its functions inlined, its variables constants, each op on the
 // thread of the caller.
@@ -128,7 +131,7 @@ func freeze(g *graph.Graph, sig *graph.Signature, base *session) (*graph.Graph, 
 		size += elements * graph.DTypeOf(n.GetAttr()["dtype"].GetType()).Size()
 	}
 	if size > maxFrozen {
-		return nil, fmt.Errorf("%w: %d bytes of variables are too many to become constants", graph.ErrUnsupported, size)
+		return nil, errTooLarge
 	}
 	frozen := *g
 	if frozen.Variables, err = base.variables(nodes); err != nil {
