@@ -202,7 +202,7 @@ func init() {
 	register(class{call: same, passesMask: true}, "Dropout", "SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D", "AlphaDropout",
 		"GaussianDropout", "GaussianNoise", "ActivityRegularization")
 	register(class{call: same, passesMask: true, keepsTypes: true}, "Identity")
-	register(class{call: same}, "StochasticDepth", "RandomFlip", "RandomRotation", "RandomZoom", "RandomTranslation", "RandomContrast",
+	register(class{call: same}, "RandomFlip", "RandomRotation", "RandomZoom", "RandomTranslation", "RandomContrast",
 		"RandomBrightness", "RandomSharpness", "RandomHue", "RandomSaturation", "RandomColorJitter", "RandomColorDegeneration",
 		"RandomGrayscale", "RandomPosterization", "RandomShear", "RandomPerspective", "RandomElasticTransform", "RandomErasing",
 		"RandomGaussianBlur", "RandomInvert", "RandomHeight", "RandomWidth")

@@ -15,7 +15,6 @@ func init() {
 	register(class{call: callRMSNormalization}, "RMSNormalization")
 	register(class{call: callSpectralNormalization}, "SpectralNormalization")
 	register(class{call: callNormalization, passesMask: true}, "Normalization")
-	register(class{call: callLayerScale}, "LayerScale")
 }
 
 // along returns a vector with the shape that lines it up with an axis of x.
@@ -259,9 +258,4 @@ func countType(c *Call) tensor.DType {
 		return tensor.Int32
 	}
 	return tensor.Int64
-}
-
-// callLayerScale is ConvNeXt's LayerScale: a learned factor for each channel.
-func callLayerScale(c *Call) []Value {
-	return []Value{c.mul(c.x(), c.Weight("gamma", tensor.Shape{c.config().positive("projection_dim")}, true))}
 }
