@@ -124,8 +124,10 @@ func (b *Builder) Int(name string, v int) Ref {
 
 // Variable adds a resource variable with its value and returns the handle; Read reads it.
 func (b *Builder) Variable(name string, value *tensor.Tensor) Ref {
-	h := b.Op("VarHandleOp", name, nil, Attrs{"dtype": value.DType(), "shape": value.Shape(), "shared_name": name, "container": ""})
+	h := b.Op("VarHandleOp", name, nil, Attrs{"dtype": value.DType(), "shape": value.Shape(), "container": ""})
 	if b.err == nil {
+		n := b.def.Node[len(b.def.Node)-1]
+		n.Attr["shared_name"] = &tfproto.AttrValue{Value: &tfproto.AttrValue_S{S: []byte(h)}} // the node's own: variables of one shared name are one
 		b.vars[string(h)] = value
 	}
 	return h
