@@ -1,0 +1,37 @@
+package tfbridge
+
+import (
+	"fmt"
+
+	"github.com/cambium-go/cambium/graph"
+	"github.com/cambium-go/cambium/tensor"
+	"github.com/cambium-go/cambium/train"
+)
+
+// Base is the part of a network in front of its head, as a graph to train through. Its variables are resource variables
+// (VarHandleOp, read by ReadVariableOp) whose values stand in Variables. Neither graph is changed.
+type Base struct {
+	// Inference computes features: one signature with one input, float32 images [n, height, width, channels], and one output,
+	// float32 [n, width].
+	Inference *graph.Graph
+	// Training is the same in a training step, with the same variables by the names of their nodes; nil for Inference.
+	Training *graph.Graph
+	// Updates are nodes of Training that a step runs too, such as those that move a batch normalization's statistics.
+	Updates []string
+	// Seed is a placeholder of Training, int64 [2], on which all that is random in a step depends; "" where nothing is.
+	Seed string
+	// Trainable are the variables, keys of Variables, that steps change.
+	Trainable []string
+}
+
+// NewFineTuning builds a network of a base and a head that are trained together on TensorFlow's kernels, as NewMLP does the
+// head alone: m.Inputs is the width of the base's features. Weights are the base's variables, those in Trainable first, then
+// the head's, which start from headWeights, in NewMLP's order, or, where that is nil, as NewMLP's do.
+//
+// A data set's X is [samples, height, width, channels], float32 or uint8. It stays where it is, in memory or in a file that
+// is mapped into it; each step is fed the samples of its batch.
+//
+// Errors wrap graph.ErrUnsupported, and name the op, where the base cannot be differentiated; else see NewMLP.
+func NewFineTuning(b Base, m train.MLP, headWeights []*tensor.Tensor, l train.Loss, o train.Optimizer, seed uint64, opts Options) (train.Trainable, error) {
+	return nil, fmt.Errorf("%w: training through a base is not implemented yet", graph.ErrUnsupported)
+}
