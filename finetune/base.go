@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -23,10 +24,11 @@ import (
 type base struct {
 	graph      *graph.Graph // one signature: images [n, height, width, channels], preprocessed → features [n, width]
 	model      *tfbridge.Model
-	cut        string // the tensor that the features are, before pooling
-	hash       string // of the graph with its weights
-	shape      []int  // of an image: height, width, channels
-	width      int    // of the features
+	decoder    *tfbridge.Model // of image files: makes of them what the base takes
+	cut        string          // the tensor that the features are, before pooling
+	hash       string          // of the graph with its weights
+	shape      []int           // of an image: height, width, channels
+	width      int             // of the features
 	preprocess images.Preprocess
 }
 
@@ -69,13 +71,20 @@ func readBase(ctx context.Context, o *Options) (*base, error) {
 	if b.hash, err = hashGraph(b.graph); err != nil {
 		return nil, err
 	}
-	if b.model, err = tfbridge.New(ctx, b.graph, o.tensorflow()); err != nil {
+	decoding, err := decodeGraph(b.shape, b.preprocess)
+	if err != nil {
 		return nil, err
+	}
+	if b.decoder, err = tfbridge.New(ctx, decoding, o.tensorflow()); err != nil {
+		return nil, err
+	}
+	if b.model, err = tfbridge.New(ctx, b.graph, o.tensorflow()); err != nil {
+		return nil, errors.Join(err, b.decoder.Close())
 	}
 	return b, nil
 }
 
-func (b *base) close() error { return b.model.Close() }
+func (b *base) close() error { return errors.Join(b.model.Close(), b.decoder.Close()) }
 
 // tensorflow returns the options of a session of the base's.
 func (o *Options) tensorflow() tfbridge.Options {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -21,10 +20,13 @@ type data struct {
 	test       *train.Dataset // nil: there is none
 	classes    []string       // nil for regression
 	input      input
-	target     standard  // of a regression
-	skipped    []string  // files that could not be read
-	examples   []picture // with a base: the first of the training images, in training's order
+	target     standard // of a regression
+	skipped    []string // files that could not be read
+	pictures   pictures // with a base: what the features are of
 }
+
+// pictures are the images of data sets, in the order of their samples; those of a set that there is not are nil.
+type pictures struct{ training, validation, test []picture }
 
 // input says how what a user has becomes a sample's features.
 type input struct {
@@ -48,12 +50,9 @@ func load(ctx context.Context, o *Options, b *base) (*data, error) {
 	if b == nil {
 		return loadSamples(ctx, o, nil)
 	}
-	e, err := newExtractor(ctx, o, b)
-	if err != nil {
-		return nil, err
-	}
-	d, err := loadSamples(ctx, o, e)
-	return d, errors.Join(err, e.close())
+	e := newExtractor(o, b)
+	defer e.close()
+	return loadSamples(ctx, o, e)
 }
 
 func loadSamples(ctx context.Context, o *Options, e *extractor) (*data, error) {

@@ -176,7 +176,8 @@ func (s *session) verifyOnBase(dir string, model train.Trainable) error {
 		return err
 	}
 	defer func() { _ = bound.Close() }()
-	for i, p := range s.data.examples {
+	examples := s.data.pictures.training
+	for i, p := range examples[:min(len(examples), exampleCount)] {
 		want := make([]float32, s.outputs)
 		if err := bound.Evaluate([]int32{int32(i)}, 1, want, nil); err != nil {
 			return err

@@ -3,7 +3,6 @@ package finetune
 import (
 	"context"
 	"crypto/sha256"
-	"errors"
 	"fmt"
 	"os"
 	"runtime"
@@ -39,11 +38,10 @@ type extractor struct {
 	base     *base
 	cache    *featureCache       // nil: features are computed each time
 	lost     func(error)         // hears, once, that features cannot be kept
-	decoder  *tfbridge.Model     // of image files
 	progress func(done, all int) // may be nil
 }
 
-func newExtractor(ctx context.Context, o *Options, b *base) (*extractor, error) {
+func newExtractor(o *Options, b *base) *extractor {
 	var once sync.Once
 	e := &extractor{base: b, progress: o.OnFeatures, lost: func(err error) {
 		once.Do(func() {
@@ -57,27 +55,15 @@ func newExtractor(ctx context.Context, o *Options, b *base) (*extractor, error) 
 	if err != nil {
 		e.lost(err)
 	}
-	decoding, err := decodeGraph(b.shape, b.preprocess)
-	if err != nil {
-		return nil, errors.Join(err, e.close())
-	}
-	if e.decoder, err = tfbridge.New(ctx, decoding, o.tensorflow()); err != nil {
-		return nil, errors.Join(err, e.close())
-	}
-	return e, nil
+	return e
 }
 
-func (e *extractor) close() error {
-	var err error
-	if e.decoder != nil {
-		err = e.decoder.Close()
-	}
+func (e *extractor) close() {
 	if e.cache != nil {
-		if failed := e.cache.close(); failed != nil {
-			e.lost(failed)
+		if err := e.cache.close(); err != nil {
+			e.lost(err)
 		}
 	}
-	return err
 }
 
 // key names what features depend on beside the image: the base with its weights, and how images are made ready for it.
@@ -96,7 +82,9 @@ func (e *extractor) inPlaceOf(ctx context.Context, d *data, err error) (*data, e
 		return d, err
 	}
 	d.input = e.base.input()
-	for _, set := range []*train.Dataset{d.training, d.validation, d.test} {
+	sets := []*train.Dataset{d.training, d.validation, d.test}
+	for s, of := range []*[]picture{&d.pictures.training, &d.pictures.validation, &d.pictures.test} {
+		set := sets[s]
 		if set == nil {
 			continue
 		}
@@ -108,9 +96,7 @@ func (e *extractor) inPlaceOf(ctx context.Context, d *data, err error) (*data, e
 		if err := e.features(ctx, pictures, rows, make([]error, n), func(err error) error { return err }); err != nil {
 			return nil, err
 		}
-		if set == d.training {
-			d.examples = pictures[:min(n, exampleCount)]
-		}
+		*of = pictures
 		if set.X, err = tensor.Of(rows, n, e.base.width); err != nil {
 			return nil, err
 		}

@@ -53,18 +53,18 @@ func loadFolder(ctx context.Context, o *Options, e *extractor) (*data, error) {
 	if e != nil {
 		d.input = e.base.input()
 	}
-	if d.training, err = r.read(ctx, paths, of); err != nil {
+	if d.training, d.pictures.training, err = r.read(ctx, paths, of); err != nil {
 		return nil, err
 	}
 	if root != o.Data {
-		if d.validation, err = r.extra(ctx, "validation", "val"); err != nil {
+		if d.validation, d.pictures.validation, err = r.extra(ctx, "validation", "val"); err != nil {
 			return nil, err
 		}
-		if d.test, err = r.extra(ctx, "test"); err != nil {
+		if d.test, d.pictures.test, err = r.extra(ctx, "test"); err != nil {
 			return nil, err
 		}
 	}
-	d.skipped, d.examples = r.skipped, r.examples
+	d.skipped = r.skipped
 	return d, nil
 }
 
@@ -77,11 +77,10 @@ type folderReader struct {
 	skipped []string
 	// extractor, if there is one, gives the features of images in place of their bytes.
 	extractor *extractor
-	examples  []picture // of the training images
 }
 
 // extra reads a further folder, the first of the names that is there; nil if none is.
-func (r *folderReader) extra(ctx context.Context, names ...string) (*train.Dataset, error) {
+func (r *folderReader) extra(ctx context.Context, names ...string) (*train.Dataset, []picture, error) {
 	for _, name := range names {
 		dir := filepath.Join(r.o.Data, name)
 		if !isDir(dir) {
@@ -89,12 +88,12 @@ func (r *folderReader) extra(ctx context.Context, names ...string) (*train.Datas
 		}
 		classes, paths, of, err := images.Classes(dir)
 		if err != nil {
-			return nil, wrap(ErrData, err)
+			return nil, nil, wrap(ErrData, err)
 		}
 		place := make([]int, len(classes))
 		for i, c := range classes {
 			if place[i] = slices.Index(r.classes, c); place[i] < 0 {
-				return nil, fmt.Errorf("%s: %w: class %q has no training images", dir, ErrData, c)
+				return nil, nil, fmt.Errorf("%s: %w: class %q has no training images", dir, ErrData, c)
 			}
 		}
 		for i, c := range of {
@@ -102,11 +101,12 @@ func (r *folderReader) extra(ctx context.Context, names ...string) (*train.Datas
 		}
 		return r.read(ctx, paths, of)
 	}
-	return nil, nil
+	return nil, nil, nil
 }
 
-// read reads images on all cores. Unreadable ones are left out, up to a limit.
-func (r *folderReader) read(ctx context.Context, paths []string, of []int) (*train.Dataset, error) {
+// read reads images on all cores, with an extractor their features, and says which they are of. Unreadable images are left out,
+// up to a limit.
+func (r *folderReader) read(ctx context.Context, paths []string, of []int) (*train.Dataset, []picture, error) {
 	var mu sync.Mutex
 	count, limit := 0, max(leastBroken, int(mostBroken*float64(len(paths))))
 	tooMany := func(err error) error {
@@ -120,7 +120,8 @@ func (r *folderReader) read(ctx context.Context, paths []string, of []int) (*tra
 	if r.extractor != nil {
 		return r.features(ctx, paths, of, tooMany)
 	}
-	return r.bytes(ctx, paths, of, tooMany)
+	d, err := r.bytes(ctx, paths, of, tooMany)
+	return d, nil, err
 }
 
 // bytes decodes and resizes images.
@@ -158,32 +159,31 @@ func (r *folderReader) bytes(ctx context.Context, paths []string, of []int, tooM
 }
 
 // features sends images through the base.
-func (r *folderReader) features(ctx context.Context, paths []string, of []int, tooMany func(error) error) (*train.Dataset, error) {
+func (r *folderReader) features(ctx context.Context, paths []string, of []int, tooMany func(error) error) (*train.Dataset, []picture, error) {
 	e := r.extractor
 	pictures, broken := make([]picture, len(paths)), make([]error, len(paths))
 	for i, path := range paths {
-		pictures[i] = file{path, e.decoder}
+		pictures[i] = file{path, e.base.decoder}
 	}
 	rows := make([]float32, len(paths)*e.base.width)
 	if err := e.features(ctx, pictures, rows, broken, tooMany); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	rows, labels, err := whole(r, rows, e.base.width, of, broken, paths)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	x, err := tensor.Of(rows, len(labels), e.base.width)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	if r.examples == nil { // the training folder is read first
-		for i := 0; i < len(pictures) && len(r.examples) < exampleCount; i++ {
-			if broken[i] == nil {
-				r.examples = append(r.examples, pictures[i])
-			}
+	read := pictures[:0]
+	for i, p := range pictures {
+		if broken[i] == nil {
+			read = append(read, p)
 		}
 	}
-	return &train.Dataset{X: x, Y: vector(labels)}, nil
+	return &train.Dataset{X: x, Y: vector(labels)}, read, nil
 }
 
 // whole keeps the samples, of size elements each, whose images could be read, and returns their labels.

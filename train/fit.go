@@ -32,7 +32,11 @@ type Config struct {
 	// Identity says what is trained on what; a checkpoint with another identity is refused.
 	Identity string
 
-	// OnProgress is called every few thousand samples of an epoch's training.
+	// Block is about how many samples the engine is given in one call. Between calls Fit looks at ctx and reports progress, and
+	// no more are evaluated at once. 0 means 16384, which suits networks with steps of microseconds.
+	Block int
+
+	// OnProgress is called after every block of an epoch's training.
 	OnProgress func(Progress)
 	// OnEpoch is called after every epoch, before its checkpoint is written; an error ends training.
 	OnEpoch func(Epoch) error
@@ -73,6 +77,9 @@ func Fit(ctx context.Context, m Trainable, d *Dataset, c Config) (*Result, error
 	if c.OverfittingPatience == 0 {
 		c.OverfittingPatience = 5
 	}
+	if c.Block == 0 {
+		c.Block = blockSamples
+	}
 	if err := c.validate(m); err != nil {
 		return nil, err
 	}
@@ -86,8 +93,8 @@ func Fit(ctx context.Context, m Trainable, d *Dataset, c Config) (*Result, error
 }
 
 func (c *Config) validate(m Trainable) error {
-	if c.Epochs < 0 || c.BatchSize < 0 || c.OverfittingPatience < 0 {
-		return fmt.Errorf("%w: %d epochs, batch size %d, overfitting patience %d", ErrOption, c.Epochs, c.BatchSize, c.OverfittingPatience)
+	if c.Epochs < 0 || c.BatchSize < 0 || c.OverfittingPatience < 0 || c.Block < 0 {
+		return fmt.Errorf("%w: %d epochs, batch size %d, overfitting patience %d, blocks of %d", ErrOption, c.Epochs, c.BatchSize, c.OverfittingPatience, c.Block)
 	}
 	sources := 0
 	for _, given := range []bool{c.Validation != nil, c.ValidationSplit != 0, c.ValidationIndices != nil} {

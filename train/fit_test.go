@@ -64,6 +64,32 @@ func TestFitIsReproducible(t *testing.T) {
 	require.NotEqual(t, a, unshuffled)
 }
 
+// Blocks say how often Fit looks around; they change no weight and no figure.
+func TestBlocks(t *testing.T) {
+	trained := func(block int) ([]*tensor.Tensor, train.History, int) {
+		m := model(t, small, sparse, train.Adam(0.01))
+		reports := 0
+		r, err := train.Fit(context.Background(), m, traintest.Samples(small, sparse, 50), train.Config{Epochs: 2, BatchSize: 8, Seed: 1, ValidationSplit: 0.2,
+			Metrics: []train.Metric{train.CategoricalAccuracy()}, Block: block, OnProgress: func(train.Progress) { reports++ }})
+		require.NoError(t, err)
+		return values(t, m), r.History, reports
+	}
+	whole, history, reports := trained(0)
+	require.Equal(t, 2, reports)
+	for block, want := range map[int]int{1: 10, 8: 10, 17: 6, 40: 2} {
+		weights, h, reports := trained(block)
+		require.Equal(t, whole, weights)
+		require.Equal(t, want, reports, "blocks of %d", block)
+		for i := range history {
+			for key, v := range history[i].Logs {
+				require.InDelta(t, v, h[i].Logs[key], 1e-6, "blocks of %d: %s", block, key)
+			}
+		}
+	}
+	_, err := train.Fit(context.Background(), model(t, small, sparse, train.Adam(0.01)), traintest.Samples(small, sparse, 50), train.Config{Block: -1})
+	require.ErrorIs(t, err, train.ErrOption)
+}
+
 // The loss of an epoch is the mean over samples, also where the last batch is smaller.
 func TestFitFiguresAreSampleMeans(t *testing.T) {
 	data := traintest.Samples(small, sparse, 50)

@@ -12,7 +12,7 @@ import (
 	"github.com/cambium-go/cambium/tensor"
 )
 
-// blockSamples is about how many samples an engine is given in one call: the loop looks at ctx and reports between calls.
+// blockSamples is Config.Block's default.
 const blockSamples = 16384
 
 // run is one call of Fit.
@@ -74,8 +74,7 @@ func newRun(m Trainable, d *Dataset, c Config) (*run, error) {
 	for _, metric := range c.Metrics {
 		r.monitorRises[metric.Name()], r.monitorRises["val_"+metric.Name()] = metric.Rises(), metric.Rises()
 	}
-	batches := max(blockSamples/c.BatchSize, 1)
-	samples := min(max(batches*c.BatchSize, blockSamples), max(len(r.training), len(r.held)))
+	samples := min(max(c.Block, c.BatchSize), max(len(r.training), len(r.held)))
 	r.losses = make([]float32, samples)
 	if len(c.Metrics) > 0 {
 		r.outputs = make([]float32, samples*width)
@@ -191,7 +190,7 @@ func (r *run) train(ctx context.Context, epoch int, began time.Time, logs map[st
 	for _, m := range r.c.Metrics {
 		m.Reset()
 	}
-	block, sum, done := max(blockSamples/r.c.BatchSize, 1)*r.c.BatchSize, 0.0, 0
+	block, sum, done := max(r.c.Block/r.c.BatchSize, 1)*r.c.BatchSize, 0.0, 0
 	for done < len(r.order) {
 		if err := context.Cause(ctx); err != nil {
 			return fmt.Errorf("train: interrupted in epoch %d: %w", epoch, err)
@@ -225,8 +224,8 @@ func (r *run) validate(ctx context.Context, logs map[string]float64) error {
 	for _, m := range r.c.Metrics {
 		m.Reset()
 	}
-	batch := min(1024, len(r.held))
-	sum, block := 0.0, blockSamples
+	block := r.c.Block
+	batch, sum := min(1024, block, len(r.held)), 0.0
 	for from := 0; from < len(r.held); from += block {
 		if err := context.Cause(ctx); err != nil {
 			return err

@@ -72,6 +72,26 @@ func (s CosineDecay) At(iteration int64) float64 {
 	return top * ((1-s.Alpha)*0.5*(1+math.Cos(math.Pi*fraction)) + s.Alpha)
 }
 
+// Warmup rises in a straight line to Target, which the last of its Steps steps has, and goes on as After does from its first
+// step, or stays at Target without one (Goyal et al. 2017).
+type Warmup struct {
+	Target float64
+	Steps  int64
+	After  Schedule
+}
+
+// At returns the learning rate of a step.
+func (s Warmup) At(iteration int64) float64 {
+	switch {
+	case iteration < s.Steps:
+		return s.Target * float64(iteration+1) / float64(s.Steps)
+	case s.After == nil:
+		return s.Target
+	default:
+		return s.After.At(iteration - s.Steps)
+	}
+}
+
 func progress(iteration, steps int64, staircase bool) float64 {
 	p := float64(iteration) / float64(steps)
 	if staircase {
