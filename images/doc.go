@@ -13,6 +13,8 @@
 //	resize      float32 (nearest: uint8)          tf.image.resize, Pillow's nearest of load_img
 //	preprocess  float32                           keras.applications.imagenet_utils.preprocess_input
 //
+// An Augmentation makes variants of an image for training, as Keras's layers RandomFlip, RandomRotation, RandomZoom and so on do.
+//
 // # Where the numbers differ
 //
 // PNG, BMP and GIF decode to the same bytes as TensorFlow's and Pillow's; resizing and preprocessing give the same float32
@@ -24,4 +26,7 @@
 // Grey is Pillow's "L", (299 R + 587 G + 114 B) / 1000 rounded; tf.io.decode_image(channels=1) truncates PNGs instead (1
 // level less at most) and takes a JPEG's own luminance, which differs where colours are saturated. Alpha is dropped, not
 // blended, as both do; a transparent pixel of a GIF is black, as in TensorFlow. A 16-bit PNG keeps the upper 8 bits, as in TensorFlow.
+//
+// Augmented images follow Keras's within 0.002 levels of 255 where one change is asked for; several are one resampling here, one after
+// the other there. RandomContrast(0.2) of Keras 3 only ever raises the contrast, against its documentation; here 0.2 is 0.8 … 1.2.
 package images

@@ -89,6 +89,33 @@ func ExampleExpand() {
 	// <nil>
 }
 
+func ExampleAugmentation_Apply() {
+	a, err := images.ParseAugmentation("flip,rotation=0.1,zoom=0.2,brightness=0.2")
+	if err != nil {
+		fmt.Println(err)
+	}
+	photo, err := images.ReadFile(testdata+"photo.png", images.Options{Height: 96, Width: 96})
+	if err != nil {
+		fmt.Println(err)
+	}
+	for variant := range uint64(2) { // the seed settles what happens to the image
+		fmt.Println(a.Apply(photo, variant))
+	}
+	// Output:
+	// float32 [96,96,3] <nil>
+	// float32 [96,96,3] <nil>
+}
+
+func ExampleParseAugmentation() {
+	a, err := images.ParseAugmentation("flip,zoom=0.1,fill=0")
+	fmt.Println(a.Flip == images.Horizontal, a.Zoom, a, err)
+	_, err = images.ParseAugmentation("zoom")
+	fmt.Println(err)
+	// Output:
+	// true 0.1 flip,zoom=0.1,fill=0 <nil>
+	// images: wrong options: augmentation "zoom": zoom needs a number, as zoom=0.1, not ""
+}
+
 func ExampleParsePreprocess() {
 	p, err := images.ParsePreprocess("tf")
 	fmt.Println(p, err)
