@@ -22,8 +22,9 @@ var ErrConvert = errors.New("cannot be converted")
 // Convert reads the model at src, of any format, and writes it to dst: a Keras file if its name ends in .keras, .h5 or .hdf5, else
 // a SavedModel directory. It needs neither Python nor an engine. dst appears whole or not at all, and replaces what is there.
 //
-// Only a Keras file can become a Keras file, since a graph does not say of which layers it was made.
-func Convert(src, dst string) error {
+// Only a Keras file can become a Keras file, since a graph does not say of which layers it was made. A file of weights becomes a
+// model with [keras.WithArchitecture].
+func Convert(src, dst string, opts ...keras.Option) error {
 	format, err := Detect(src)
 	if err != nil {
 		return err
@@ -33,23 +34,23 @@ func Convert(src, dst string) error {
 		if format != Keras && format != H5 {
 			return fmt.Errorf("%s: %w to %s: a %s holds a graph without Keras's configuration of layers; write a SavedModel directory instead", src, ErrConvert, ext, format)
 		}
-		m, err := keras.Load(src)
+		m, err := keras.Load(src, opts...)
 		if err != nil {
 			return err
 		}
 		return keras.Write(dst, m)
 	default:
-		return convertToSavedModel(src, dst, format)
+		return convertToSavedModel(src, dst, format, opts)
 	}
 }
 
-func convertToSavedModel(src, dst string, format Format) error {
+func convertToSavedModel(src, dst string, format Format, opts []keras.Option) error {
 	if info, err := os.Stat(dst); err == nil && !info.IsDir() {
 		return fmt.Errorf("%s: %w: it is a file, and a SavedModel is a directory", dst, ErrConvert)
 	} else if err == nil && !savedmodel.IsSavedModel(dst) && !isEmptyDir(dst) {
 		return fmt.Errorf("%s: %w: the directory is not empty and holds no SavedModel to replace", dst, ErrConvert)
 	}
-	g, err := ReadGraph(src)
+	g, err := readGraph(src, nil, opts)
 	if err != nil {
 		return err
 	}

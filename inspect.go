@@ -54,7 +54,8 @@ type LayerInfo struct {
 }
 
 // Inspect reads a model of any format and describes it: signatures, versions, layers, parameters. It needs no engine.
-func Inspect(path string) (*Info, error) {
+// A file of Keras weights needs [keras.WithArchitecture].
+func Inspect(path string, opts ...keras.Option) (*Info, error) {
 	format, err := Detect(path)
 	if err != nil {
 		return nil, err
@@ -69,12 +70,12 @@ func Inspect(path string) (*Info, error) {
 		}
 		return &Info{Format: format, MetaGraphs: []MetaGraphInfo{{Tags: []string{}, Signatures: signatureInfos(g.Signatures)}}, Parameters: g.Parameters()}, nil
 	default:
-		return inspectKeras(path, format)
+		return inspectKeras(path, format, opts)
 	}
 }
 
-func inspectKeras(path string, format Format) (*Info, error) {
-	m, err := keras.Load(path)
+func inspectKeras(path string, format Format, opts []keras.Option) (*Info, error) {
+	m, err := keras.Load(path, opts...)
 	if err != nil {
 		return nil, err
 	}

@@ -41,6 +41,8 @@ type Options struct {
 	// RefuseUnsafe makes Load fail with ErrUnsafe where loading the model or calling a signature would run an op that
 	// reaches outside of it; see [graph.Scan].
 	RefuseUnsafe bool
+	// Keras holds what only Keras files need: [keras.WithArchitecture] for a file that holds nothing but weights.
+	Keras []keras.Option
 	// TensorFlow holds what only the TensorFlow engine knows: device, memory, time limit, log level, ConfigProto.
 	TensorFlow tfbridge.Options
 }
@@ -80,7 +82,7 @@ func loadAuto(path string, opts *Options) (Model, error) {
 }
 
 func loadTensorFlow(path string, opts *Options) (Model, error) {
-	g, err := ReadGraph(path, opts.Tags...)
+	g, err := readGraph(path, opts.Tags, opts.Keras)
 	if err != nil {
 		return nil, err
 	}
@@ -112,6 +114,10 @@ func checkSafe(path string, g *graph.Graph) error {
 
 // ReadGraph reads the model at path as a graph, in pure Go, without an engine. Tags pick a SavedModel's meta graph.
 func ReadGraph(path string, tags ...string) (*graph.Graph, error) {
+	return readGraph(path, tags, nil)
+}
+
+func readGraph(path string, tags []string, opts []keras.Option) (*graph.Graph, error) {
 	format, err := Detect(path)
 	if err != nil {
 		return nil, err
@@ -130,7 +136,7 @@ func ReadGraph(path string, tags ...string) (*graph.Graph, error) {
 	case GraphDef:
 		return graph.ReadFrozen(path)
 	default:
-		m, err := keras.Load(path)
+		m, err := keras.Load(path, opts...)
 		if err != nil {
 			return nil, err
 		}

@@ -36,7 +36,7 @@ func readNative(path string, opts *Options) (*dense.Model, graph.Signature, erro
 	}
 	config := dense.Config{Threads: opts.Threads}
 	if format == Keras || format == H5 {
-		k, err := keras.Load(path)
+		k, err := keras.Load(path, opts.Keras...)
 		if err != nil {
 			return nil, graph.Signature{}, err
 		}

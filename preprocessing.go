@@ -16,7 +16,7 @@ import (
 // Preprocessing says how a model wants its images, where its files say so. Finetune writes it into the report.json beside a
 // model, as "preprocess"; a Keras model says it by a Rescaling or Normalization layer behind its input, or by the name of a
 // known architecture. The second result is false where nothing says.
-func Preprocessing(path string) (images.Preprocess, bool, error) {
+func Preprocessing(path string, opts ...keras.Option) (images.Preprocess, bool, error) {
 	how, ok, err := reportedPreprocessing(filepath.Join(filepath.Dir(filepath.Clean(path)), "report.json"))
 	if ok || err != nil {
 		return how, ok, err
@@ -25,7 +25,7 @@ func Preprocessing(path string) (images.Preprocess, bool, error) {
 	if err != nil || (format != Keras && format != H5) {
 		return images.None, false, err
 	}
-	m, err := keras.Load(path)
+	m, err := keras.Load(path, opts...)
 	if err != nil {
 		return images.None, false, err
 	}

@@ -55,7 +55,7 @@ func fromConfigWith(config []byte, version string, assets func(*Model) error) (m
 	if err := assets(m); err != nil {
 		return nil, err
 	}
-	return m, m.buildVariables()
+	return m, m.withCustomObjects(m.buildVariables())
 }
 
 // model reads {"class_name": "Sequential" | "Functional" | …, "config": …}.

@@ -22,6 +22,12 @@
 // results stay the same up to rounding, since TensorFlow then fuses more. Its variables are read when the model is loaded: a
 // write by Fetch to what no signature writes does not reach it. Options.NoRewrite turns this off.
 //
+// # Training
+//
+// NewMLP trains a multi-layer perceptron on TensorFlow's kernels: a train.Trainable for train.Fit, with the data set in
+// TensorFlow's memory and one run of the session a step. Gradients are TensorFlow's C++ ones, of ops of which they are known
+// to be right; any other op is refused by name.
+//
 // # Limits of time
 //
 // A context ends the wait for a call's turn, and the wait for TensorFlow. What then still runs goes on in the background and

@@ -10,7 +10,8 @@ import (
 )
 
 func newConvert() *cobra.Command {
-	return &cobra.Command{
+	var config architecture
+	c := &cobra.Command{
 		Use:   "convert SRC DST",
 		Short: "Write a model in another format, without Python",
 		Long: `Write a model in another format, without Python. DST is a Keras file if its name ends in .keras, .h5 or .hdf5, else a
@@ -18,10 +19,16 @@ SavedModel directory, which Python, TensorFlow Serving and Go load. Only a Keras
 		Example: "  infer convert my_mnist.h5 my_mnist.keras\n  infer convert my_mnist.h5 my_mnist_saved_model",
 		Args:    cli.Args(2, 2, "SRC and DST"),
 		RunE: func(_ *cobra.Command, args []string) error {
-			if err := cambium.Convert(args[0], args[1]); err != nil {
-				return fmt.Errorf("convert: %w", err)
+			files, err := config.options()
+			if err == nil {
+				err = cambium.Convert(args[0], args[1], files...)
+			}
+			if err != nil {
+				return fmt.Errorf("convert: %w", config.hint(err))
 			}
 			return nil
 		},
 	}
+	config.addFlag(c)
+	return c
 }

@@ -15,13 +15,14 @@ import (
 
 // modelOptions are the flags of every subcommand that runs a model.
 type modelOptions struct {
-	engine    string
-	threads   int
-	device    string
-	tags      string
-	signature string
-	verbose   bool
-	trust     bool
+	engine       string
+	architecture architecture
+	threads      int
+	device       string
+	tags         string
+	signature    string
+	verbose      bool
+	trust        bool
 }
 
 func (o *modelOptions) addFlags(c *cobra.Command) {
@@ -31,6 +32,7 @@ func (o *modelOptions) addFlags(c *cobra.Command) {
 	f.StringVar(&o.device, "device", "auto", "`auto|cpu|gpu|gpu:N`")
 	f.StringVar(&o.tags, "tags", "", "meta graph of a SavedModel, by its `TAG,TAG`")
 	f.StringVar(&o.signature, "signature", "", "signature to call, by its `NAME`; default: the only one, else serving_default")
+	o.architecture.addFlag(c)
 	f.BoolVar(&o.trust, "trust", false, "run a model even if it reaches files, the network or host code; see 'infer scan'")
 	f.BoolVar(&o.verbose, "verbose", false, "show TensorFlow's own log lines")
 }
@@ -54,7 +56,12 @@ func (o *modelOptions) load(path string) (cambium.Model, error) {
 			return nil, err
 		}
 	}
+	files, err := o.architecture.options()
+	if err != nil {
+		return nil, err
+	}
 	opts := &cambium.Options{
+		Keras:        files,
 		Engine:       cambium.Engine(o.engine),
 		Signature:    o.signature,
 		Threads:      o.threads,
@@ -71,7 +78,7 @@ func (o *modelOptions) load(path string) (cambium.Model, error) {
 	if errors.Is(err, cambium.ErrUnsafe) {
 		return nil, fmt.Errorf("%w; if you know where it is from, run it with --trust", err)
 	}
-	return m, err
+	return m, o.architecture.hint(err)
 }
 
 // chosen returns the signature that the model will be called by.

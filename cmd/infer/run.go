@@ -179,7 +179,11 @@ func (o *runOptions) wants(model string) (source.ImageOptions, error) {
 		wants.Preprocess = &how
 		return wants, nil
 	}
-	how, ok, err := cambium.Preprocessing(model)
+	files, err := o.architecture.options()
+	if err != nil {
+		return wants, err
+	}
+	how, ok, err := cambium.Preprocessing(model, files...)
 	if ok {
 		wants.Suggested = &how
 	}

@@ -20,6 +20,7 @@ type scanReport struct {
 
 func newScan() *cobra.Command {
 	var asJSON bool
+	var config architecture
 	c := &cobra.Command{
 		Use:   "scan MODEL",
 		Short: "Find what in a model reaches outside of it: files, the network, code of the host",
@@ -28,7 +29,7 @@ whether a signature or the loader reaches them. Exit status: 0 clean, 1 findings
 		Example: "  infer scan downloaded_model",
 		Args:    cli.Args(1, 1, "one MODEL"),
 		RunE: func(c *cobra.Command, args []string) error {
-			findings, err := cambium.Scan(args[0])
+			findings, err := findings(args[0], config)
 			if err != nil {
 				return cli.WithCode(cli.Usage, fmt.Errorf("scan: %w", err))
 			}
@@ -47,7 +48,17 @@ whether a signature or the loader reaches them. Exit status: 0 clean, 1 findings
 		},
 	}
 	c.Flags().BoolVar(&asJSON, "json", false, "print one JSON document")
+	config.addFlag(c)
 	return c
+}
+
+func findings(path string, config architecture) ([]graph.Finding, error) {
+	files, err := config.options()
+	if err != nil {
+		return nil, err
+	}
+	found, err := cambium.Scan(path, files...)
+	return found, config.hint(err)
 }
 
 func printFindings(w io.Writer, r scanReport) error {

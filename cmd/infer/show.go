@@ -15,13 +15,14 @@ import (
 
 func newShow() *cobra.Command {
 	var asJSON bool
+	var config architecture
 	c := &cobra.Command{
 		Use:     "show MODEL",
 		Short:   "Describe a model: signatures, versions, layers, parameters",
 		Example: "  infer show my_model\n  infer show my_mnist.h5 --json",
 		Args:    cli.Args(1, 1, "one MODEL"),
 		RunE: func(c *cobra.Command, args []string) error {
-			info, err := cambium.Inspect(args[0])
+			info, err := inspect(args[0], config)
 			if err != nil {
 				return fmt.Errorf("show: %w", err)
 			}
@@ -32,7 +33,17 @@ func newShow() *cobra.Command {
 		},
 	}
 	c.Flags().BoolVar(&asJSON, "json", false, "print one JSON document")
+	config.addFlag(c)
 	return c
+}
+
+func inspect(path string, config architecture) (*cambium.Info, error) {
+	files, err := config.options()
+	if err != nil {
+		return nil, err
+	}
+	info, err := cambium.Inspect(path, files...)
+	return info, config.hint(err)
 }
 
 // printJSON prints exactly one JSON document.
