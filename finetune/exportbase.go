@@ -31,7 +31,8 @@ const (
 func (b *base) onBase(head *graph.Graph) (*graph.Graph, error) {
 	builder := graph.NewBuilder()
 	encoded := builder.Placeholder(bytesInput, tensor.String, tensor.Shape{-1})
-	pixels := builder.Op("Identity", "pixels", []graph.Ref{"decode_images"}, graph.Attrs{"T": tensor.Float32})
+	anySize := tensor.Shape{-1, -1, -1, b.shape[2]} // of pixels that are fed: those that were decoded have the base's size
+	pixels := builder.Op("PlaceholderWithDefault", "pixels", []graph.Ref{"decode_images"}, graph.Attrs{"dtype": tensor.Float32, "shape": anySize})
 	ready := preprocessed(builder, resized(builder, pixels, b.shape), b.shape[2], b.preprocess)
 	front, err := builder.Finish()
 	if err != nil {
@@ -57,7 +58,7 @@ func (b *base) onBase(head *graph.Graph) (*graph.Graph, error) {
 	}
 	byImage, byBytes := sig, sig
 	byImage.Name, byBytes.Name = graph.DefaultSignature, servingBytes
-	byImage.Inputs = []graph.Port{{Name: imageInput, DType: tensor.Float32, Shape: tensor.Shape{-1, -1, -1, b.shape[2]}, Tensor: pixels.Tensor()}}
+	byImage.Inputs = []graph.Port{{Name: imageInput, DType: tensor.Float32, Shape: anySize, Tensor: pixels.Tensor()}}
 	byBytes.Inputs = []graph.Port{{Name: bytesInput, DType: tensor.String, Shape: tensor.Shape{-1}, Tensor: encoded.Tensor()}}
 	joined.Signatures = []graph.Signature{byBytes, byImage}
 	return joined, joined.Check()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -66,7 +67,7 @@ func (o *runOptions) addFlags(c *cobra.Command) {
 	f.StringVar(&o.preprocess, "preprocess", "", "`how` images become numbers: mnist, tf ([-1,1]), torch, caffe, unit ([0,1]), none (0..255)")
 	f.IntVar(&o.batch, "batch", 0, "split long inputs into batches of `N` rows")
 	f.IntVar(&o.top, "top", 0, "print the `K` best classes of each row (images: 3)")
-	f.StringVar(&o.labels, "labels", "", "`FILE` with one class name a line")
+	f.StringVar(&o.labels, "labels", "", "`FILE` with one class name a line; default: labels.txt beside MODEL, if it fits")
 	f.StringVarP(&o.output, "output", "o", "", "write to `FILE`: .npz, .npy, .json or .csv")
 	f.BoolVar(&o.json, "json", false, "print one JSON document")
 }
@@ -121,7 +122,7 @@ func (o *runOptions) run(c *cobra.Command, path string, paths []string) error {
 		return err
 	}
 	r := result{Outputs: outputs, Engine: string(cambium.EngineOf(model)), Milliseconds: float64(time.Since(start).Microseconds()) / 1000}
-	if r.Predictions, err = o.predictions(outputs, files); err != nil {
+	if r.Predictions, err = o.predictions(path, outputs, files); err != nil {
 		return err
 	}
 	return o.print(c, r)
@@ -191,16 +192,9 @@ func (o *runOptions) wants(model string) (source.ImageOptions, error) {
 }
 
 // predictions turns class scores into names where images or --top ask for it.
-func (o *runOptions) predictions(outputs map[string]*tensor.Tensor, files []string) ([]inference.Prediction, error) {
+func (o *runOptions) predictions(model string, outputs map[string]*tensor.Tensor, files []string) ([]inference.Prediction, error) {
 	if o.top == 0 && o.labels == "" && files == nil {
 		return nil, nil
-	}
-	var labels []string
-	if o.labels != "" {
-		var err error
-		if labels, err = source.Lines(o.labels); err != nil {
-			return nil, fmt.Errorf("labels: %w", err)
-		}
 	}
 	scores, err := inference.Scores(outputs)
 	if err != nil {
@@ -209,9 +203,26 @@ func (o *runOptions) predictions(outputs map[string]*tensor.Tensor, files []stri
 		}
 		return nil, err
 	}
+	labels, err := o.names(model, scores)
+	if err != nil {
+		return nil, fmt.Errorf("labels: %w", err)
+	}
 	k := o.top
 	if k == 0 {
 		k = 3
 	}
 	return inference.Predictions(scores, k, labels, files)
+}
+
+// names returns the classes' names: those of --labels, else of labels.txt beside the model, where finetune writes it, if there are
+// as many.
+func (o *runOptions) names(model string, scores *tensor.Tensor) ([]string, error) {
+	if o.labels != "" {
+		return source.Lines(o.labels)
+	}
+	beside, err := source.Lines(filepath.Join(filepath.Dir(filepath.Clean(model)), "labels.txt"))
+	if err != nil || len(beside) != scores.Shape()[scores.Rank()-1] {
+		return nil, nil //nolint:nilerr // the classes are numbered
+	}
+	return beside, nil
 }

@@ -141,6 +141,14 @@ func TestRunNamesTheBestClasses(t *testing.T) {
 	code, _, errs := infer("run", models+"outputs/saved_model", "--input", "json:[[1,2,3]]", "--fetch", "scores", "--labels", write(t, "short.txt", "one\n"))
 	require.Equal(t, cli.Failed, code)
 	require.Contains(t, errs, "1 labels for 3 classes")
+
+	dir := t.TempDir()
+	require.NoError(t, os.CopyFS(filepath.Join(dir, "saved_model"), os.DirFS(models+"outputs/saved_model")))
+	for text, want := range map[string]string{"low\nmiddle\nhigh\n": "high", "one\n": "2"} {
+		require.NoError(t, os.WriteFile(filepath.Join(dir, "labels.txt"), []byte(text), 0o600))
+		inferJSON(t, &got, "run", filepath.Join(dir, "saved_model"), "--input", "json:[[1,2,3]]", "--fetch", "scores", "--top", "1", "--json")
+		require.Equal(t, want, got.Predictions[0].Top[0].Label, "labels.txt beside the model, if it fits")
+	}
 }
 
 func TestRunChoosesTheSignature(t *testing.T) {

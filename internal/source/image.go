@@ -172,6 +172,9 @@ func (f imageForm) options(o ImageOptions) (images.Options, error) {
 		return read, nil
 	}
 	read.Preprocess = how
+	if read.Height == 0 {
+		read.BatchSize = 1 // files of different sizes share no batch
+	}
 	return read, nil
 }
 
