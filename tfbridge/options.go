@@ -50,7 +50,7 @@ const (
 
 // Device is a piece of hardware that TensorFlow can use.
 type Device struct {
-	Name        string // "/job:localhost/replica:0/task:0/device:CPU:0"
-	Type        string // "CPU", "GPU"
-	MemoryBytes int64  // what TensorFlow may take; -1 where it does not say
+	Name        string `json:"name"`         // "/job:localhost/replica:0/task:0/device:CPU:0"
+	Type        string `json:"type"`         // "CPU", "GPU"
+	MemoryBytes int64  `json:"memory_bytes"` // what TensorFlow may take; -1 where it does not say
 }
