@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -128,7 +129,12 @@ func TestSummary(t *testing.T) {
 	for file, rows := range summaries {
 		m, err := keras.Load(filepath.Join("testdata/models", file))
 		require.NoError(t, err, file)
+		listed := m.Listed()
+		require.Equal(t, rows[0][0], listed[0].Name, file)
 		for _, row := range rows {
+			i := slices.IndexFunc(listed, func(l *keras.Layer) bool { return l.Name == row[0] })
+			require.NotEqual(t, -1, i, "%s: %v", file, row)
+			listed = listed[i+1:] // operations stand between layers
 			l, err := m.Layer(row[0].(string))
 			require.NoError(t, err, file)
 			require.EqualValues(t, row[1], l.Parameters(), "%s, layer %s", file, l.Name)

@@ -103,11 +103,10 @@ func ExampleModel_Summary() {
 	fmt.Print(m.Summary())
 	// Output:
 	// Model: "small"
-	// Layer (type)              Output Shape  Param #
-	// ───────────────────────────────────────────────
-	// input_layer (InputLayer)  (None, 4)           0
-	// dense (Dense)             (None, 3)          15
-	// dense_1 (Dense)           (None, 2)           8
+	// Layer (type)     Output Shape  Param #
+	// ──────────────────────────────────────
+	// dense (Dense)    (None, 3)          15
+	// dense_1 (Dense)  (None, 2)           8
 	// Total params: 23
 	// Trainable params: 23
 	// Non-trainable params: 0

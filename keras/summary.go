@@ -2,17 +2,23 @@ package keras
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 )
 
+// Listed returns the layers that model.summary() lists: all but the input layer of a Sequential.
+func (m *Model) Listed() []*Layer {
+	if m.Class != "Sequential" {
+		return m.Layers
+	}
+	return slices.DeleteFunc(slices.Clone(m.Layers), func(l *Layer) bool { return l.Class == "InputLayer" })
+}
+
 // Summary returns the layer table of model.summary(): name, class, output shape and number of parameters of each layer.
 func (m *Model) Summary() string {
 	rows := [][3]string{{"Layer (type)", "Output Shape", "Param #"}}
-	for _, l := range m.Layers {
-		if l.Config.Bool("implicit", false) {
-			continue
-		}
+	for _, l := range m.Listed() {
 		var shapes []string
 		for _, s := range l.OutputShapes {
 			shapes = append(shapes, pythonShape(s))
