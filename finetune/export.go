@@ -26,7 +26,7 @@ func (s *session) export(model train.Trainable) error {
 	if err != nil {
 		return err
 	}
-	m, err := s.kerasModel(weights)
+	m, err := s.kerasModel(weights[len(weights)-2*(len(s.report.Hyperparameters.Hidden)+1):]) // behind a base's own
 	if err != nil {
 		return fmt.Errorf("exporting: %w", err)
 	}
@@ -60,9 +60,17 @@ func (s *session) export(model train.Trainable) error {
 
 // fingerprint is a hash of weights: variables of different models on one TensorFlow server must not share a name.
 func fingerprint(weights []train.Weight) string {
+	values := make([]*tensor.Tensor, len(weights))
+	for i, w := range weights {
+		values[i] = w.Value
+	}
+	return fingerprintOf(values)
+}
+
+func fingerprintOf(values []*tensor.Tensor) string {
 	h := sha256.New()
-	for _, w := range weights {
-		h.Write(w.Value.Bytes())
+	for _, v := range values {
+		h.Write(v.Bytes())
 	}
 	return hex.EncodeToString(h.Sum(nil)[:6])
 }

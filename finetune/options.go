@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"strings"
 
 	"github.com/cambium-go/cambium/train"
@@ -43,6 +44,16 @@ type Options struct {
 	ClassWeights string
 	// Layer names the layer or node of the base whose output is its features; "" finds them.
 	Layer string
+	// Unfreeze says which layers of the base are trained too, once the head has been: "" or "none", "all", a number N for the last
+	// N that have weights, or the name of a layer for it and all after it. The head is trained on with them.
+	Unfreeze string
+	// UnfreezeEpochs and UnfreezeLearningRate are those of that second training; 0 means 10, and a hundredth of the optimizer's
+	// usual rate (Adam: 1e-5).
+	UnfreezeEpochs       int
+	UnfreezeLearningRate float64
+	// UnfreezeBatchNorm lets the batch normalization of unfrozen layers normalize by the batch and move its statistics;
+	// otherwise it goes on with those it has. It needs a Keras file as base.
+	UnfreezeBatchNorm bool
 	// Preprocess says how the base wants its images, by the names of images.ParsePreprocess; "" asks the base's files.
 	Preprocess string
 	// Cache is the folder that features are kept in; "" is a folder of the user's cache.
@@ -90,6 +101,11 @@ type Hyperparameters struct {
 	L1             float64 `json:"l1"`
 	L2             float64 `json:"l2"`
 	LabelSmoothing float64 `json:"label_smoothing"`
+	// Warmup is the number of epochs in which the learning rate rises from nearly 0 to LearningRate.
+	Warmup float64 `json:"warmup,omitempty"`
+	// Decay is "plateau": the learning rate is cut when the validation loss stops falling; "cosine": it falls to 0 along half a
+	// cosine; "none"; or "" for plateau without a warm-up, and none after one.
+	Decay string `json:"decay,omitempty"`
 }
 
 // Default returns the settings that Run starts from: 784-128-10 on MNIST with Adam, a tenth held out.
@@ -142,6 +158,12 @@ func (o *Options) Validate() error {
 		return fmt.Errorf("%w: L2 is chosen for heads on a base only", ErrOption)
 	case o.Base == "none" && (o.Layer != "" || o.Preprocess != ""):
 		return fmt.Errorf("%w: layer and preprocess need a base", ErrOption)
+	case o.Base == "none" && o.unfreezes():
+		return fmt.Errorf("%w: unfreeze %s: there is no base whose layers could be trained", ErrOption, o.Unfreeze)
+	case o.UnfreezeEpochs < 0 || !(o.UnfreezeLearningRate >= 0):
+		return fmt.Errorf("%w: fine-tuning for %d epochs at learning rate %v", ErrOption, o.UnfreezeEpochs, o.UnfreezeLearningRate)
+	case !o.unfreezes() && (o.UnfreezeEpochs > 0 || o.UnfreezeLearningRate > 0 || o.UnfreezeBatchNorm):
+		return fmt.Errorf("%w: epochs, learning rate or batch normalization of a fine-tuning are set, but nothing is unfrozen", ErrOption)
 	case !(o.ValidationSplit >= 0 && o.ValidationSplit < 1):
 		return fmt.Errorf("%w: validation split %v is not in [0, 1)", ErrOption, o.ValidationSplit)
 	case o.Patience < 0:
@@ -175,6 +197,15 @@ func (h *Hyperparameters) validate() error {
 			return wrap(ErrOption, err)
 		}
 	}
+	if !(h.Warmup >= 0 && h.Warmup <= float64(h.Epochs)) {
+		return fmt.Errorf("%w: a warm-up of %v epochs in a training of %d", ErrOption, h.Warmup, h.Epochs)
+	}
+	if err := known("decay", h.Decay, "", "none", "plateau", "cosine"); err != nil {
+		return err
+	}
+	if h.Decay == "plateau" && h.Warmup > 0 {
+		return fmt.Errorf("%w: decay plateau does not go with a warm-up; cosine and none do", ErrOption)
+	}
 	if !(h.LabelSmoothing >= 0 && h.LabelSmoothing <= 1) {
 		return fmt.Errorf("%w: label smoothing %v is not between 0 and 1", ErrOption, h.LabelSmoothing)
 	}
@@ -194,6 +225,24 @@ func (h *Hyperparameters) optimizer() (train.Optimizer, error) {
 		err = fmt.Errorf("learning rate %v is negative", h.LearningRate)
 	}
 	return o, err
+}
+
+// onPlateau says that the learning rate is cut when the validation loss stops falling; otherwise schedule settles it.
+func (h *Hyperparameters) onPlateau() bool {
+	return h.Decay == "plateau" || h.Decay == "" && h.Warmup == 0
+}
+
+// schedule returns how the learning rate goes over a training: nil for one rate.
+func (h *Hyperparameters) schedule(rate float64, epochs, stepsPerEpoch int) train.Schedule {
+	var s train.Schedule
+	warm := int64(math.Round(h.Warmup * float64(stepsPerEpoch)))
+	if h.Decay == "cosine" {
+		s = train.CosineDecay{Initial: rate, Steps: max(int64(epochs)*int64(stepsPerEpoch)-warm, 1)}
+	}
+	if warm > 0 {
+		s = train.Warmup{Target: rate, Steps: warm, After: s}
+	}
+	return s
 }
 
 func (h *Hyperparameters) network(inputs, outputs int, output string) train.MLP {

@@ -49,7 +49,7 @@ func (s *session) file(name string, write func(io.Writer) error) error {
 
 // pictures draws curves.png, confusion.png and trials.png, and gives the first two to TensorBoard.
 func (s *session) pictures() error {
-	panels := curves(s.report.History, s.report.BestEpoch, s.report.Overfitting)
+	panels := curves(&s.report)
 	if err := s.picture("curves", func(w io.Writer) (image.Point, error) { return plot.Write(w, panels...) }); err != nil {
 		return err
 	}
@@ -81,23 +81,27 @@ func (s *session) picture(name string, draw func(io.Writer) (image.Point, error)
 }
 
 // curves are a panel for the loss and one for each metric.
-func curves(h train.History, best int, o train.Overfitting) []plot.Panel {
+func curves(r *Report) []plot.Panel {
 	var panels []plot.Panel
-	for _, key := range h.Keys() {
+	var marks []plot.Mark
+	switch h, o := r.History, r.Overfitting; {
+	case o.Detected:
+		marks = append(marks, plot.Mark{Name: fmt.Sprintf("overfits after epoch %d", o.Epoch), At: float64(o.Epoch)})
+	case r.BestEpoch < len(h):
+		marks = append(marks, plot.Mark{Name: fmt.Sprintf("best epoch: %d", r.BestEpoch), At: float64(r.BestEpoch)})
+	}
+	if r.FineTuning != nil {
+		marks = append(marks, plot.Mark{Name: "fine-tuning", At: float64(r.FineTuning.FromEpoch) - 0.5})
+	}
+	for _, key := range r.History.Keys() {
 		if key == "learning_rate" || strings.HasPrefix(key, "val_") {
 			continue
 		}
-		p := plot.Panel{Title: key, X: "epoch", Y: key}
+		p := plot.Panel{Title: key, X: "epoch", Y: key, Marks: marks}
 		for _, line := range [][2]string{{"training", key}, {"validation", "val_" + key}} {
-			if epochs, y := h.Column(line[1]); len(epochs) > 0 {
+			if epochs, y := r.History.Column(line[1]); len(epochs) > 0 {
 				p.Series = append(p.Series, plot.Series{Name: line[0], X: floats(epochs), Y: y})
 			}
-		}
-		switch {
-		case o.Detected:
-			p.Mark, p.MarkAt = fmt.Sprintf("overfits after epoch %d", o.Epoch), float64(o.Epoch)
-		case best < len(h):
-			p.Mark, p.MarkAt = fmt.Sprintf("best epoch: %d", best), float64(best)
 		}
 		panels = append(panels, p)
 	}

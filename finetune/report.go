@@ -19,6 +19,7 @@ type Report struct {
 	Warnings        []string          `json:"warnings,omitempty"`
 	Trials          []Trial           `json:"trials,omitempty"`
 	Compare         *Comparison       `json:"compare,omitempty"`
+	FineTuning      *FineTuning       `json:"fine_tuning,omitempty"`
 	// Preprocess is how images become the exported model's input, by the names of infer run --preprocess; "" for tables.
 	Preprocess string  `json:"preprocess,omitempty"`
 	Engine     string  `json:"engine"`
@@ -100,7 +101,7 @@ func (s *session) measures(model train.Trainable, d *train.Dataset, order []int3
 		return nil, err
 	}
 	defer bound.Close()
-	const batch = 1024
+	batch := s.evaluationBatch
 	outputs, losses := make([]float32, len(order)*s.outputs), make([]float32, (len(order)+batch-1)/batch)
 	if err := bound.Evaluate(order, batch, outputs, losses); err != nil {
 		return nil, err

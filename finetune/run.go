@@ -15,7 +15,9 @@ import (
 // session is one call of Run.
 type session struct {
 	o         Options
-	base      *base // nil: the network is trained on the data themselves
+	base      *base       // nil: the network is trained on the data themselves
+	unfrozen  *unfrozen   // nil: the base stays as it is
+	images    *imageStore // nil until the base is trained on images
 	data      *data
 	held      []int32
 	engine    engine
@@ -25,11 +27,13 @@ type session struct {
 	outputs   int
 	output    string // activation of the last layer
 	validated bool
+	// evaluationBatch is how many samples are evaluated at once.
+	evaluationBatch int
 }
 
 // Run trains on o.Data and fills o.Out. Errors wrap ErrOption and ErrData, with the file or the setting in them; an ended
 // ctx leaves the last complete epoch in the checkpoint, from which Options.Resume goes on.
-func Run(ctx context.Context, o Options) (*Report, error) {
+func Run(ctx context.Context, o Options) (_ *Report, err error) {
 	began := time.Now()
 	if err := o.Validate(); err != nil {
 		return nil, err
@@ -38,12 +42,18 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &session{o: o, engine: engine}
+	s := &session{o: o, engine: engine, evaluationBatch: 1024}
 	if o.Base != "none" {
 		if s.base, err = openBase(ctx, &s.o); err != nil {
 			return nil, err
 		}
 		defer func() { _ = s.base.close() }()
+	}
+	if o.unfreezes() {
+		if s.unfrozen, err = s.base.unfreeze(&s.o); err != nil {
+			return nil, err
+		}
+		defer func() { err = errors.Join(err, s.images.close()) }()
 	}
 	if err := s.prepare(ctx); err != nil {
 		return nil, err
@@ -176,12 +186,18 @@ func (s *session) newModel(h *Hyperparameters) (train.Trainable, error) {
 	if err != nil {
 		return nil, wrap(ErrOption, err)
 	}
+	o.Schedule = h.schedule(o.LearningRate, s.o.Epochs, s.steps(h))
 	m := h.network(s.data.training.Features(), s.outputs, s.output)
 	model, err := s.engine.new(m, s.loss(), o, s.o.Seed)
 	if err != nil {
 		return nil, fmt.Errorf("%s engine: %w", s.engine.name, err)
 	}
 	return model, nil
+}
+
+// steps is how many a training takes in an epoch.
+func (s *session) steps(h *Hyperparameters) int {
+	return (s.data.training.Samples() - len(s.held) + h.Batch - 1) / h.Batch
 }
 
 // config is what a training of some hyperparameters shares with every other.
@@ -213,21 +229,26 @@ func withoutEpochs(settings []byte) []byte {
 	return out
 }
 
+// stopEarly lets a training end, or its learning rate fall, when it gets no better.
+func (s *session) stopEarly(c *train.Config, h *Hyperparameters) {
+	if s.o.Patience > 0 {
+		c.EarlyStopping = &train.EarlyStopping{Patience: s.o.Patience}
+		if s.validated && h.onPlateau() {
+			c.ReduceLROnPlateau = &train.ReduceLROnPlateau{Patience: max(s.o.Patience/2, 1), Factor: 0.3, MinDelta: 1e-4}
+		}
+	}
+}
+
 func (s *session) train(ctx context.Context, began time.Time) error {
 	h := &s.o.Hyperparameters
 	model, err := s.newModel(h)
 	if err != nil {
 		return err
 	}
-	defer model.Close()
+	defer func() { _ = model.Close() }()
 	s.report.Hyperparameters = *h
 	c := s.config(h, filepath.Join(s.path("checkpoint"), "training.npz"))
-	if s.o.Patience > 0 {
-		c.EarlyStopping = &train.EarlyStopping{Patience: s.o.Patience}
-		if s.validated {
-			c.ReduceLROnPlateau = &train.ReduceLROnPlateau{Patience: max(s.o.Patience/2, 1), Factor: 0.3, MinDelta: 1e-4}
-		}
-	}
+	s.stopEarly(&c, h)
 	c.OnProgress, c.OnEpoch = s.o.OnProgress, s.onEpoch
 	fitted := time.Now()
 	result, err := train.Fit(ctx, model, s.data.training, c)
@@ -238,13 +259,21 @@ func (s *session) train(ctx context.Context, began time.Time) error {
 	if err != nil {
 		return err
 	}
-	if err := s.measure(model); err != nil {
-		return err
-	}
 	if s.o.Compare {
 		if err := s.compareEngines(); err != nil {
 			return err
 		}
+	}
+	if s.unfrozen != nil {
+		both, err := s.fineTune(ctx, model)
+		if err != nil {
+			return err
+		}
+		_ = model.Close() // the head's own
+		model = both
+	}
+	if err := s.measure(model); err != nil {
+		return err
 	}
 	for _, w := range s.report.Warnings {
 		s.o.logf("%s", w)

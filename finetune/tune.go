@@ -157,7 +157,7 @@ func draw(o *Options) []Trial {
 				h.L2 = given.L2
 			}
 		}
-		h.Epochs, h.Loss, h.L1, h.LabelSmoothing = given.Epochs, given.Loss, given.L1, given.LabelSmoothing
+		h.Epochs, h.Loss, h.L1, h.LabelSmoothing, h.Warmup, h.Decay = given.Epochs, given.Loss, given.L1, given.LabelSmoothing, given.Warmup, given.Decay
 		trials = append(trials, Trial{Trial: len(trials) + 1, Hyperparameters: h})
 	}
 	return trials
@@ -208,7 +208,7 @@ func trialPanel(trials []Trial) plot.Panel {
 		}
 		at.X, at.Y = append(at.X, float64(t.Trial)), append(at.Y, y)
 		if t.Best {
-			p.Mark, p.MarkAt = fmt.Sprintf("best: trial %d", t.Trial), float64(t.Trial)
+			p.Marks = []plot.Mark{{Name: fmt.Sprintf("best: trial %d", t.Trial), At: float64(t.Trial)}}
 		}
 	}
 	p.Series = []plot.Series{whole, dropped}

@@ -95,6 +95,9 @@ type Variable struct {
 	seed  bool // the state of a random generator, which counts as no parameter
 }
 
+// Node is the name of the weight's variable in [Model.Graph]: Path in letters that TensorFlow has for names.
+func (v *Variable) Node() string { return nodeName(v.Path) }
+
 // Layer returns a layer of the model by name.
 func (m *Model) Layer(name string) (*Layer, error) {
 	if l, ok := m.byName[name]; ok {

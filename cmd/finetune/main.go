@@ -30,7 +30,8 @@ DATA is a folder with one sub-folder of images per class, a folder of IDX files 
 whose last column (or --target) is the label, or mnist or fashion-mnist, which are fetched once.
 
 With --base, a pretrained model (a SavedModel, a frozen graph, .keras or .h5), images go through it up to its head once, and a
-new head is trained on what comes out. Those features are kept in the user's cache for the next run.
+new head is trained on what comes out. Those features are kept in the user's cache for the next run. With --unfreeze, layers of
+the base are then trained further together with the head, at a lower learning rate.
 
 DIR gets saved_model/, model.keras (without a base), labels.txt, history.csv, curves.png, confusion.png, tensorboard/, checkpoint/ and report.json. An interrupted run
 goes on from checkpoint/ with --resume, and ends with the same weights as an uninterrupted one.`,
@@ -38,7 +39,8 @@ goes on from checkpoint/ with --resume, and ends with the same weights as an uni
   finetune --data fashion-mnist --out fashion --hidden 512,512 --dropout 0.2 --epochs 20
   finetune --data houses.csv --target price --out prices --hidden 64 --epochs 200 --patience 20
   finetune --data photos/ --out my_photos --tune 16
-  finetune --base mobilenet.keras --data flowers/ --validation-split 0.25 --out my_flowers`,
+  finetune --base mobilenet.keras --data flowers/ --validation-split 0.25 --out my_flowers
+  finetune --base mobilenet.keras --data birds/ --out birds --unfreeze block_13_expand --warmup 1`,
 		Version: cli.Version(),
 		Args:    cli.Args(0, 0, "no arguments besides its flags"),
 		RunE:    func(c *cobra.Command, _ []string) error { return f.run(c) },
@@ -74,6 +76,12 @@ func (f *flags) add(c *cobra.Command) {
 	s.IntVar(&f.Patience, "patience", f.Patience, "epochs without a better validation loss before stopping; 0: never")
 	s.StringVar(&f.ClassWeights, "class-weights", "", "balanced: every class counts the same")
 	s.Uint64Var(&f.Seed, "seed", f.Seed, "of everything random")
+	s.Float64Var(&f.Warmup, "warmup", 0, "epochs in which the learning rate rises from nearly 0")
+	s.StringVar(&f.Decay, "decay", "", "of the learning rate: plateau, cosine or none (default: plateau, after a warm-up none)")
+	s.StringVar(&f.Unfreeze, "unfreeze", "none", "layers of the base that are trained too after the head: none, all, N for the last N with weights, or the name of the first")
+	s.IntVar(&f.UnfreezeEpochs, "unfreeze-epochs", 0, "epochs of that (default: 10)")
+	s.Float64Var(&f.UnfreezeLearningRate, "unfreeze-learning-rate", 0, "size of its steps (default: a hundredth of the optimizer's)")
+	s.BoolVar(&f.UnfreezeBatchNorm, "unfreeze-batch-norm", false, "batch normalization that is unfrozen uses and moves the batch's statistics")
 	s.StringVar(&f.Preprocess, "preprocess", "", "how the base wants its images: tf, torch, caffe, unit, none (default: what its files say)")
 	s.StringVar(&f.Layer, "layer", "", "layer of the base whose output is its features (default: before its head)")
 	s.IntVar(&f.ImageSize, "image-size", 0, "side in pixels that images are resized to (default: 28, or what the base takes)")
@@ -118,7 +126,7 @@ func (f *flags) complete(c *cobra.Command) error {
 		return cli.UsageError("--data and --out are needed; see '%s --help'", c.CommandPath())
 	}
 	if f.Base == "none" {
-		for _, name := range []string{"preprocess", "layer"} {
+		for _, name := range []string{"preprocess", "layer", "unfreeze"} {
 			if changed(name) {
 				return cli.UsageError("--%s needs a --base", name)
 			}
@@ -181,6 +189,9 @@ func summary(w io.Writer, r *finetune.Report, out string) error {
 		default:
 			row(part.name, fmt.Sprintf("R2 %.4f, mean absolute error %.4g, mean squared error %.4g", m.R2, m.MAE, m.MSE))
 		}
+	}
+	if t := r.FineTuning; t != nil && t.FrozenValidation != nil {
+		row("frozen base", fmt.Sprintf("accuracy %.4f, loss %.4f on the validation data; then %d layers of it were trained too", t.FrozenValidation.Accuracy, t.FrozenValidation.Loss, len(t.Layers)))
 	}
 	if c := r.Compare; c != nil {
 		row("compare", fmt.Sprintf("after %d steps the engines' weights differ by at most %.1e, losses by %.1e; they agree on %.2f %% of the predictions; native %.3f s, TensorFlow %.3f s",

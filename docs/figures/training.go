@@ -97,7 +97,7 @@ func overfitting(ctx context.Context) error {
 	curves := plot.Panel{Title: "64-64 units on 20 samples", X: "epoch", Y: "loss", YRange: [2]float64{0, 0.8},
 		Series: []plot.Series{column("training", r.History, "loss"), column("validation", r.History, "val_loss")}}
 	if r.Overfitting.Detected {
-		curves.Mark, curves.MarkAt = fmt.Sprintf("overfits after epoch %d", r.Overfitting.Epoch), float64(r.Overfitting.Epoch)
+		curves.Marks = []plot.Mark{{Name: fmt.Sprintf("overfits after epoch %d", r.Overfitting.Epoch), At: float64(r.Overfitting.Epoch)}}
 	}
 	config.EarlyStopping = &train.EarlyStopping{Patience: 100}
 	l2 := dense.WithKernelRegularizer(dense.L2(0.001))

@@ -42,9 +42,14 @@ type Panel struct {
 	Field func(x, y float64) float64
 	// XRange and YRange are the axes' ends; equal ends are chosen from the series. A Field needs them.
 	XRange, YRange [2]float64
-	// Mark draws a dashed vertical line at MarkAt with a name, where it is not "".
-	Mark   string
-	MarkAt float64
+	// Marks are dashed vertical lines.
+	Marks []Mark
+}
+
+// Mark is a place on the horizontal axis.
+type Mark struct {
+	Name string
+	At   float64
 }
 
 // Write draws panels side by side as one PNG and returns its size in pixels. Points that are not finite are left out.
@@ -94,15 +99,15 @@ func (p Panel) plot() (*plot.Plot, error) {
 	if p.YRange[0] != p.YRange[1] {
 		out.Y.Min, out.Y.Max = p.YRange[0], p.YRange[1]
 	}
-	if p.Mark != "" {
-		line, err := plotter.NewLine(plotter.XYs{{X: p.MarkAt, Y: out.Y.Min}, {X: p.MarkAt, Y: out.Y.Max}})
+	for i, m := range p.Marks {
+		line, err := plotter.NewLine(plotter.XYs{{X: m.At, Y: out.Y.Min}, {X: m.At, Y: out.Y.Max}})
 		if err != nil {
 			return nil, err
 		}
-		line.Dashes = []vg.Length{vg.Points(4), vg.Points(3)}
+		line.Dashes = []vg.Length{vg.Points(4 / float64(i+1)), vg.Points(3)}
 		line.Color = color.Gray{90}
 		out.Add(line)
-		out.Legend.Add(p.Mark, line)
+		out.Legend.Add(m.Name, line)
 	}
 	return out, nil
 }

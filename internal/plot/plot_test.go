@@ -34,7 +34,7 @@ func decoded(t *testing.T, b *bytes.Buffer, size image.Point) image.Image {
 
 func TestWrite(t *testing.T) {
 	x := []float64{1, 2, 3, 4}
-	curve := Panel{Title: "loss", X: "epoch", Y: "loss", Mark: "best", MarkAt: 2, Series: []Series{
+	curve := Panel{Title: "loss", X: "epoch", Y: "loss", Marks: []Mark{{"best", 2}, {"second part", 3}}, Series: []Series{
 		{Name: "training", X: x, Y: []float64{4, 3, 2, 1}}, {Name: "validation", X: x, Y: []float64{4, math.NaN(), 3, math.Inf(1)}}}}
 	points := Panel{Title: "XOR", XRange: [2]float64{-1, 2}, YRange: [2]float64{-1, 2}, Field: func(x, _ float64) float64 { return x },
 		Series: []Series{{Name: "0", X: []float64{0, 1}, Y: []float64{0, 1}, Scatter: true}, {Name: "one", X: []float64{1}, Y: []float64{0}}}}
