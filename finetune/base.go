@@ -24,7 +24,7 @@ import (
 type base struct {
 	graph      *graph.Graph // one signature: images [n, height, width, channels], preprocessed → features [n, width]
 	model      *tfbridge.Model
-	decoder    *tfbridge.Model // of image files: makes of them what the base takes
+	decoder    *tfbridge.Model // of image files: float32 of 0 … 255, of the base's size
 	cut        string          // the tensor that the features are, before pooling
 	hash       string          // of the graph with its weights
 	shape      []int           // of an image: height, width, channels
@@ -71,7 +71,7 @@ func readBase(ctx context.Context, o *Options) (*base, error) {
 	if b.hash, err = hashGraph(b.graph); err != nil {
 		return nil, err
 	}
-	decoding, err := decodeGraph(b.shape, b.preprocess)
+	decoding, err := decodeGraph(b.shape, images.None)
 	if err != nil {
 		return nil, err
 	}

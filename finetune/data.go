@@ -21,6 +21,7 @@ type data struct {
 	classes    []string       // nil for regression
 	input      input
 	target     standard // of a regression
+	originals  int      // how many training samples are the data's own; variants of them come behind
 	skipped    []string // files that could not be read
 	pictures   pictures // with a base: what the features are of
 }
@@ -45,17 +46,8 @@ type standard struct {
 	Mean, Deviation []float64
 }
 
-// load reads the data that o names; with a base, as the features of its images.
-func load(ctx context.Context, o *Options, b *base) (*data, error) {
-	if b == nil {
-		return loadSamples(ctx, o, nil)
-	}
-	e := newExtractor(o, b)
-	defer e.close()
-	return loadSamples(ctx, o, e)
-}
-
-func loadSamples(ctx context.Context, o *Options, e *extractor) (*data, error) {
+// load reads the data that o names; with an extractor, as the features of its images.
+func load(ctx context.Context, o *Options, e *extractor) (*data, error) {
 	switch o.Data {
 	case "mnist", "fashion-mnist":
 		d, err := loadFetched(ctx, o)

@@ -8,6 +8,7 @@
 //
 //	data        a folder of images a class, IDX files, a CSV table, "mnist" or "fashion-mnist"    labels.txt
 //	split       a seeded, stratified part of it is held out for validation
+//	augment     variants of the images that are trained on, by Options.Augment, beside them
 //	train       a multi-layer perceptron, through train.Fit                                       checkpoint/ history.csv tensorboard/
 //	measure     on the validation data, and on the test data where there are any                  curves.png confusion.png
 //	export      for TensorFlow, Keras and package cambium, loaded back and compared               saved_model/ model.keras

@@ -10,7 +10,6 @@ import (
 
 	"github.com/cambium-go/cambium"
 	"github.com/cambium-go/cambium/graph"
-	"github.com/cambium-go/cambium/images"
 	"github.com/cambium-go/cambium/internal/tfproto"
 	"github.com/cambium-go/cambium/tensor"
 	"github.com/cambium-go/cambium/train"
@@ -178,7 +177,7 @@ func (s *session) verifyOnBase(dir string, model train.Trainable) error {
 	}
 	defer func() { _ = bound.Close() }()
 	examples := s.data.pictures.training
-	for i, p := range examples[:min(len(examples), exampleCount)] {
+	for i, p := range examples[:min(s.data.originals, exampleCount)] {
 		want := make([]float32, s.outputs)
 		if err := bound.Evaluate([]int32{int32(i)}, 1, want, nil); err != nil {
 			return err
@@ -214,11 +213,7 @@ func (d digit) asked() (string, map[string]*tensor.Tensor, error) {
 	if err != nil {
 		return "", nil, err
 	}
-	raw := d
-	as := *d.base
-	as.preprocess = images.None
-	raw.base = &as
-	x, err := raw.pixels(context.Background(), content)
+	x, err := d.raw(context.Background(), content)
 	if err == nil {
 		x, err = x.Reshape(append([]int{1}, d.base.shape...)...)
 	}

@@ -13,7 +13,6 @@ import (
 
 	"github.com/cambium-go/cambium/images"
 	"github.com/cambium-go/cambium/tensor"
-	"github.com/cambium-go/cambium/tfbridge"
 	"github.com/cambium-go/cambium/train"
 )
 
@@ -23,7 +22,11 @@ const chunk = 8
 // picture is an image to compute features of: its content, and how to make of it what the base takes.
 type picture interface {
 	content() ([]byte, error)
-	// pixels returns float32 [height, width, channels] in any leading dimensions of 1, preprocessed.
+	// key is what the picture's features are kept under.
+	key(content []byte) [sha256.Size]byte
+	// raw returns float32 [height, width, channels] of 0 … 255, of the base's size.
+	raw(ctx context.Context, content []byte) (*tensor.Tensor, error)
+	// pixels returns the same, preprocessed.
 	pixels(ctx context.Context, content []byte) (*tensor.Tensor, error)
 	// asked returns the signature of an exported model, and its inputs, for the picture.
 	asked() (signature string, inputs map[string]*tensor.Tensor, err error)
@@ -148,7 +151,7 @@ func (e *extractor) chunk(ctx context.Context, pictures []picture, rows []float3
 			broken[i] = err
 			continue
 		}
-		hash := sha256.Sum256(content)
+		hash := p.key(content)
 		if e.cache != nil {
 			if known := e.cache.get(hash); known != nil {
 				copy(rows[i*width:], known)
@@ -203,21 +206,27 @@ func (e *extractor) run(ctx context.Context, batch []*tensor.Tensor, give func(k
 
 // file is a picture in an image file, decoded by TensorFlow.
 type file struct {
-	path    string
-	decoder *tfbridge.Model
+	path string
+	base *base
 }
 
 func (f file) content() ([]byte, error) { return os.ReadFile(f.path) }
 
-func (f file) pixels(ctx context.Context, content []byte) (*tensor.Tensor, error) {
+func (f file) key(content []byte) [sha256.Size]byte { return sha256.Sum256(content) }
+
+func (f file) raw(ctx context.Context, content []byte) (*tensor.Tensor, error) {
 	if err := images.Check(content); err != nil { // before it is decoded in C
 		return nil, fmt.Errorf("%s: %w", f.path, err)
 	}
-	x, err := f.decoder.Predict(ctx, tensor.Scalar(string(content)))
+	x, err := f.base.decoder.Predict(ctx, tensor.Scalar(string(content)))
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", f.path, err)
 	}
-	return x, nil
+	return x.Reshape(f.base.shape...)
+}
+
+func (f file) pixels(ctx context.Context, content []byte) (*tensor.Tensor, error) {
+	return f.base.preprocessed(f.raw(ctx, content))
 }
 
 // digit is a picture of an IDX file, one of bytes [n, height, width].
@@ -235,22 +244,31 @@ func (d digit) content() ([]byte, error) {
 	return rows.Bytes(), nil
 }
 
-func (d digit) pixels(_ context.Context, content []byte) (*tensor.Tensor, error) {
+func (d digit) key(content []byte) [sha256.Size]byte { return sha256.Sum256(content) }
+
+func (d digit) raw(_ context.Context, content []byte) (*tensor.Tensor, error) {
 	size, want := d.set.Shape(), d.base.shape
 	grey, err := tensor.FromBytes(tensor.Uint8, content, size[1], size[2], 1)
 	if err != nil {
 		return nil, err
 	}
 	x, err := images.Resize(grey, want[0], want[1], images.Bilinear)
+	if err == nil && want[2] == 3 {
+		x, err = repeated(x)
+	}
+	return x, err
+}
+
+func (d digit) pixels(ctx context.Context, content []byte) (*tensor.Tensor, error) {
+	return d.base.preprocessed(d.raw(ctx, content))
+}
+
+// preprocessed makes of pixels of 0 … 255 what the base takes.
+func (b *base) preprocessed(x *tensor.Tensor, err error) (*tensor.Tensor, error) {
 	if err != nil {
 		return nil, err
 	}
-	if want[2] == 3 {
-		if x, err = repeated(x); err != nil {
-			return nil, err
-		}
-	}
-	return d.base.preprocess.Apply(x)
+	return b.preprocess.Apply(x)
 }
 
 // repeated makes three equal channels of one.

@@ -163,7 +163,7 @@ func (r *folderReader) features(ctx context.Context, paths []string, of []int, t
 	e := r.extractor
 	pictures, broken := make([]picture, len(paths)), make([]error, len(paths))
 	for i, path := range paths {
-		pictures[i] = file{path, e.base.decoder}
+		pictures[i] = file{path, e.base}
 	}
 	rows := make([]float32, len(paths)*e.base.width)
 	if err := e.features(ctx, pictures, rows, broken, tooMany); err != nil {

@@ -7,6 +7,7 @@ import (
 	"math"
 	"strings"
 
+	"github.com/cambium-go/cambium/images"
 	"github.com/cambium-go/cambium/train"
 )
 
@@ -106,13 +107,16 @@ type Hyperparameters struct {
 	// Decay is "plateau": the learning rate is cut when the validation loss stops falling; "cosine": it falls to 0 along half a
 	// cosine; "none"; or "" for plateau without a warm-up, and none after one.
 	Decay string `json:"decay,omitempty"`
+	// Augment says how variants of training images are made, and AugmentVariants how many of each; the zero Augment makes none.
+	Augment         images.Augmentation `json:"augment,omitzero"`
+	AugmentVariants int                 `json:"augment_variants,omitempty"`
 }
 
 // Default returns the settings that Run starts from: 784-128-10 on MNIST with Adam, a tenth held out.
 func Default() Options {
 	return Options{
 		Base: "none", Engine: "auto", ValidationSplit: 0.1, Patience: 5, Seed: 1,
-		Hyperparameters: Hyperparameters{Epochs: 10, Batch: 128, LearningRate: 0.001, Optimizer: "adam", Hidden: []int{128}, Activation: "relu"},
+		Hyperparameters: Hyperparameters{Epochs: 10, Batch: 128, LearningRate: 0.001, Optimizer: "adam", Hidden: []int{128}, Activation: "relu", AugmentVariants: 4},
 	}
 }
 
@@ -209,6 +213,12 @@ func (h *Hyperparameters) validate() error {
 	if !(h.LabelSmoothing >= 0 && h.LabelSmoothing <= 1) {
 		return fmt.Errorf("%w: label smoothing %v is not between 0 and 1", ErrOption, h.LabelSmoothing)
 	}
+	if err := h.Augment.Validate(); err != nil {
+		return wrap(ErrOption, err)
+	}
+	if h.AugmentVariants < 1 && !h.Augment.IsZero() {
+		return fmt.Errorf("%w: %d variants of each image: augmentation needs 1 at least", ErrOption, h.AugmentVariants)
+	}
 	m := h.network(1, 1, "linear")
 	if h.L2 == AutoL2 {
 		m.L2 = 0
@@ -267,7 +277,7 @@ func wrap(kind, err error) error { return &wrapped{kind, err} }
 // Error returns the other package's message without its own prefix.
 func (w *wrapped) Error() string {
 	text := w.err.Error()
-	for _, kind := range []error{train.ErrOption, train.ErrData} {
+	for _, kind := range []error{train.ErrOption, train.ErrData, images.ErrOptions} {
 		text = strings.TrimPrefix(text, kind.Error()+": ")
 	}
 	return w.kind.Error() + ": " + text

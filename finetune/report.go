@@ -32,7 +32,8 @@ type DataReport struct {
 	Train      int      `json:"train"`
 	Validation int      `json:"validation"`
 	Test       int      `json:"test,omitempty"`
-	Skipped    []string `json:"skipped,omitempty"` // files that are no images
+	Augmented  int      `json:"augmented,omitempty"` // variants of the training images, beside these
+	Skipped    []string `json:"skipped,omitempty"`   // files that are no images
 }
 
 // Seconds says where the time went.

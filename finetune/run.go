@@ -79,13 +79,24 @@ func Run(ctx context.Context, o Options) (_ *Report, err error) {
 // prepare reads and splits the data.
 func (s *session) prepare(ctx context.Context) (err error) {
 	began := time.Now()
-	if s.data, err = load(ctx, &s.o, s.base); err != nil {
+	if s.o.Augment.IsZero() {
+		s.o.AugmentVariants = 0
+	}
+	var e *extractor // nil without a base
+	if s.base != nil {
+		e = newExtractor(&s.o, s.base)
+		defer e.close()
+	}
+	if s.data, err = load(ctx, &s.o, e); err != nil {
 		return err
 	}
 	if err := s.data.check(); err != nil {
 		return fmt.Errorf("%s: %w", s.o.Data, err)
 	}
 	if s.held, err = s.data.split(&s.o); err != nil {
+		return fmt.Errorf("%s: %w", s.o.Data, err)
+	}
+	if err := s.data.augment(ctx, &s.o, e, s.held); err != nil {
 		return fmt.Errorf("%s: %w", s.o.Data, err)
 	}
 	if err := errors.Join(s.data.weigh(&s.o), s.data.standardize(s.held)); err != nil {
@@ -96,7 +107,8 @@ func (s *session) prepare(ctx context.Context) (err error) {
 	}
 	s.o.chooseL2(s.data.training.Features(), s.data.training.Samples()-len(s.held))
 	s.validated = s.data.validation != nil || len(s.held) > 0
-	s.report.Data = DataReport{Classes: s.data.classes, Skipped: s.data.skipped, Train: s.data.training.Samples() - len(s.held), Validation: len(s.held)}
+	s.report.Data = DataReport{Classes: s.data.classes, Skipped: s.data.skipped, Train: s.data.originals - len(s.held), Validation: len(s.held),
+		Augmented: s.data.training.Samples() - s.data.originals}
 	if s.data.validation != nil {
 		s.report.Data.Validation = s.data.validation.Samples()
 	}

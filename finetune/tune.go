@@ -158,6 +158,7 @@ func draw(o *Options) []Trial {
 			}
 		}
 		h.Epochs, h.Loss, h.L1, h.LabelSmoothing, h.Warmup, h.Decay = given.Epochs, given.Loss, given.L1, given.LabelSmoothing, given.Warmup, given.Decay
+		h.Augment, h.AugmentVariants = given.Augment, given.AugmentVariants
 		trials = append(trials, Trial{Trial: len(trials) + 1, Hyperparameters: h})
 	}
 	return trials

@@ -33,6 +33,18 @@ With --base, a pretrained model (a SavedModel, a frozen graph, .keras or .h5), i
 new head is trained on what comes out. Those features are kept in the user's cache for the next run. With --unfreeze, layers of
 the base are then trained further together with the head, at a lower learning rate.
 
+--augment makes variants of each training image, so that a model learns what does not matter. They are made once, and kept with the
+features; images to validate and to test on are left alone. It is a list of names, each with the largest change, for each variant drawn
+anew:
+  flip              left and right change places, every other time; flip=vertical, flip=both
+  rotation=0.1      a tenth of a full turn, either way
+  zoom=0.1          a tenth closer or farther
+  translation=0.1   a tenth of the height and of the width, either way
+  crop=0.2          a window of at least 0.8 of the sides, enlarged to the whole
+  contrast=0.2      0.8 to 1.2 of it
+  brightness=0.2    a fifth of the range from black to white, darker or lighter
+  fill=0            what comes in from outside is this value; without it, the image mirrored at its edge
+
 DIR gets saved_model/, model.keras (without a base), labels.txt, history.csv, curves.png, confusion.png, tensorboard/, checkpoint/ and report.json. An interrupted run
 goes on from checkpoint/ with --resume, and ends with the same weights as an uninterrupted one.`,
 		Example: `  finetune --data mnist --out my_model
@@ -40,6 +52,7 @@ goes on from checkpoint/ with --resume, and ends with the same weights as an uni
   finetune --data houses.csv --target price --out prices --hidden 64 --epochs 200 --patience 20
   finetune --data photos/ --out my_photos --tune 16
   finetune --base mobilenet.keras --data flowers/ --validation-split 0.25 --out my_flowers
+  finetune --base mobilenet.keras --data flowers/ --augment flip,crop=0.2,rotation=0.03 --out my_flowers
   finetune --base mobilenet.keras --data birds/ --out birds --unfreeze block_13_expand --warmup 1`,
 		Version: cli.Version(),
 		Args:    cli.Args(0, 0, "no arguments besides its flags"),
@@ -75,6 +88,8 @@ func (f *flags) add(c *cobra.Command) {
 	s.Float64Var(&f.ValidationSplit, "validation-split", f.ValidationSplit, "share of the training data held out for validation")
 	s.IntVar(&f.Patience, "patience", f.Patience, "epochs without a better validation loss before stopping; 0: never")
 	s.StringVar(&f.ClassWeights, "class-weights", "", "balanced: every class counts the same")
+	s.TextVar(&f.Augment, "augment", f.Augment, "variants of the training images to train on as well, such as flip,rotation=0.1,zoom=0.1 (see above)")
+	s.IntVar(&f.AugmentVariants, "augment-variants", f.AugmentVariants, "how many variants of each training image")
 	s.Uint64Var(&f.Seed, "seed", f.Seed, "of everything random")
 	s.Float64Var(&f.Warmup, "warmup", 0, "epochs in which the learning rate rises from nearly 0")
 	s.StringVar(&f.Decay, "decay", "", "of the learning rate: plateau, cosine or none (default: plateau, after a warm-up none)")
