@@ -10,6 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/cambium-go/cambium/images"
 	"github.com/cambium-go/cambium/tensor"
 	"github.com/cambium-go/cambium/tfbridge"
 )
@@ -17,8 +18,9 @@ import (
 // digitsBase is a network trained on the digits 0-4, and 50 images each of 5-9; scripts/export_digits_base.py made it.
 const digitsBase = "../scripts/testdata/digits_base"
 
-// digitsAccuracy is less than what was seen on the test digits, 0.936.
-const digitsAccuracy = 0.9
+// Less than what was seen on the test digits: 0.988 with the augmentation of `make finetune-demo`, over six seeds 0.982 to 0.990, and
+// 0.936 without.
+const augmentedAccuracy, digitsAccuracy = 0.97, 0.9
 
 // digits are the settings of a head for 5-9 on the base of 0-4.
 func digits(t *testing.T, base string) Options {
@@ -33,10 +35,11 @@ func digits(t *testing.T, base string) Options {
 
 func TestNewDigitsOnABaseOfOthers(t *testing.T) {
 	o := digits(t, "base.keras")
+	o.Augment, o.AugmentVariants = images.Augmentation{Rotation: 0.04, Zoom: 0.1, Translation: 0.07}, 32
 	r := run(t, o)
 	require.Equal(t, []string{"5", "6", "7", "8", "9"}, r.Data.Classes)
 	require.Equal(t, 500, r.Data.Test)
-	require.GreaterOrEqual(t, r.Test.Accuracy, digitsAccuracy)
+	require.GreaterOrEqual(t, r.Test.Accuracy, augmentedAccuracy)
 
 	o.Out = filepath.Join(t.TempDir(), "again")
 	var log bytes.Buffer
