@@ -44,7 +44,7 @@ func (s *session) tune(ctx context.Context) error {
 		return err
 	}
 	defer os.RemoveAll(dir)
-	trials := draw(&s.o)
+	trials := draw(&s.o, s.data.classes == nil)
 	alive := make([]int, len(trials))
 	for i := range alive {
 		alive[i] = i
@@ -128,12 +128,12 @@ func (t Trial) String() string {
 		figure = fmt.Sprintf("val_mse %.4g", t.ValMSE)
 	}
 	h := t.Hyperparameters
-	return fmt.Sprintf("trial %d: %s (%s %.3g, batch %d, hidden %v %s, dropout %g, L2 %g)", t.Trial, figure, h.Optimizer, h.LearningRate, h.Batch,
-		h.Hidden, h.Activation, h.Dropout, h.L2)
+	return fmt.Sprintf("trial %d: %s (%s %.3g, %s, batch %d, hidden %v %s, dropout %g, L2 %g)", t.Trial, figure, h.Optimizer, h.LearningRate, h.Loss,
+		h.Batch, h.Hidden, h.Activation, h.Dropout, h.L2)
 }
 
 // draw returns the settings to try: the given one, and random changes of all that was not given.
-func draw(o *Options) []Trial {
+func draw(o *Options, regression bool) []Trial {
 	trials := []Trial{{Trial: 1, Hyperparameters: o.Hyperparameters}}
 	r := train.NewRandom(o.Seed, randomStream)
 	for len(trials) < o.Tune {
@@ -141,6 +141,8 @@ func draw(o *Options) []Trial {
 		given := o.Hyperparameters
 		for _, name := range o.Given {
 			switch name {
+			case "loss":
+				h.Loss = given.Loss
 			case "learning_rate":
 				h.LearningRate = given.LearningRate
 			case "batch":
@@ -157,15 +159,19 @@ func draw(o *Options) []Trial {
 				h.L2 = given.L2
 			}
 		}
-		h.Epochs, h.Loss, h.L1, h.LabelSmoothing, h.Warmup, h.Decay = given.Epochs, given.Loss, given.L1, given.LabelSmoothing, given.Warmup, given.Decay
+		if !regression { // classes have one loss that suits them
+			h.Loss = given.Loss
+		}
+		h.Epochs, h.L1, h.LabelSmoothing, h.Warmup, h.Decay = given.Epochs, given.L1, given.LabelSmoothing, given.Warmup, given.Decay
 		h.Augment, h.AugmentVariants = given.Augment, given.AugmentVariants
 		trials = append(trials, Trial{Trial: len(trials) + 1, Hyperparameters: h})
 	}
 	return trials
 }
 
-// drawOne draws the eight hyperparameters: learning rate, batch size, number of hidden layers, their units, activation,
-// optimizer, dropout and L2. Always the same number of draws, so that what is given does not change the others.
+// drawOne draws what a person would set: number of hidden layers, their units, dropout, optimizer, loss, learning rate and batch
+// size (the epochs are what halving gives), and activation and L2 too. Always the same number of draws, so that what is given
+// does not change the others.
 func drawOne(r *train.Random) Hyperparameters {
 	var h Hyperparameters
 	h.LearningRate = roundTo(math.Pow(10, -4+2*r.Float64()), 2)
@@ -181,6 +187,7 @@ func drawOne(r *train.Random) Hyperparameters {
 	h.Activation = []string{"relu", "tanh"}[r.IntN(2)]
 	h.Dropout = []float64{0, 0.1, 0.2, 0.3, 0.5}[r.IntN(5)]
 	h.L2 = []float64{0, 1e-6, 1e-5, 1e-4}[r.IntN(4)]
+	h.Loss = []string{"mean_squared_error", "mean_absolute_error", "huber"}[r.IntN(3)]
 	return h
 }
 
