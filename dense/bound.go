@@ -18,6 +18,8 @@ type bound struct {
 	targetWidth int
 	weights     []float32
 	closed      bool
+	trained     int // samples so far
+	settled     bool
 
 	// Evaluate's:
 	evaluation evaluation
@@ -113,6 +115,7 @@ func (b *bound) Train(order []int32, batch int, outputs, losses []float32) error
 	if err != nil {
 		return err
 	}
+	b.settle(len(order))
 	b.m.poolRun.Lock()
 	defer b.m.poolRun.Unlock()
 	t.pool.Begin()
@@ -134,6 +137,20 @@ func (b *bound) Train(order []int32, batch int, outputs, losses []float32) error
 		}
 	}
 	return nil
+}
+
+// hugePageBytes is from what size on a data set is moved to huge pages: where it outgrows a core's address cache.
+const hugePageBytes = 16 << 20
+
+// settle notes that some samples are about to be trained on. A data set that is trained on for a second time is worth moving
+// to huge pages.
+func (b *bound) settle(samples int) {
+	if b.trained >= b.samples && !b.settled && 4*len(b.floats)+len(b.bytes) >= hugePageBytes {
+		hugePages(b.floats)
+		hugePages(b.bytes)
+		b.settled = true
+	}
+	b.trained += samples
 }
 
 // trainerFor returns a trainer with room for a batch.

@@ -129,49 +129,63 @@ func (h *head) categorical(b block, s *scratch) {
 		for i := range rows {
 			r := first + i
 			lse := float64(s.top[i]) + math.Log(float64(s.sum[i]))
-			h.losses[r] = h.oneCategorical(r, lse)
+			if h.m.loss.Sparse() && h.m.loss.LabelSmoothing == 0 {
+				h.losses[r] = h.oneClass(r, lse)
+			} else {
+				h.losses[r] = h.oneDistribution(r, lse)
+			}
 		}
+		h.scale(block{first: first, last: first + rows})
 	}
 }
 
-func (h *head) oneCategorical(r int, lse float64) float64 {
+// oneClass is the loss of a sample of one class, T = 1; the gradient is not yet scaled.
+func (h *head) oneClass(r int, lse float64) float64 {
+	c := int(h.target(r)[0])
+	h.gradient.data[h.gradient.at(r, c)]--
+	return float64(h.weight(r)) * (lse - float64(h.logits.data[h.logits.at(r, c)]))
+}
+
+// oneDistribution is the loss of a sample whose target is a distribution; the gradient is not yet scaled.
+func (h *head) oneDistribution(r int, lse float64) float64 {
 	l, y := h.m.loss, h.target(r)
 	columns, smoothing := h.logits.columns, float32(l.LabelSmoothing)
-	weight := h.weight(r)
-	scale := weight / float32(h.t.samples)
-	at := func(m matrix, c int) *float32 { return &m.data[c/kernel.Width*m.stride+r*kernel.Width+c%kernel.Width] }
+	base := smoothing / float32(columns)
 	total, dotted := float32(1), 0.0
-	if l.Sparse() && smoothing == 0 {
-		dotted = float64(*at(h.logits, int(y[0])))
-		*at(h.gradient, int(y[0]))--
-	} else {
-		base := smoothing / float32(columns)
-		if !l.Sparse() {
-			total = 0
-			for _, v := range y {
-				total += v*(1-smoothing) + base
-			}
-		}
-		for c := range columns {
-			target := base
-			switch {
-			case !l.Sparse():
-				target += y[c] * (1 - smoothing)
-			case int(y[0]) == c:
-				target += 1 - smoothing
-			}
-			dotted += float64(target) * float64(*at(h.logits, c))
-			g := at(h.gradient, c)
-			*g = *g*total - target
+	if !l.Sparse() {
+		total = 0
+		for _, v := range y {
+			total += v*(1-smoothing) + base
 		}
 	}
+	for c := range columns {
+		target := base
+		switch {
+		case !l.Sparse():
+			target += y[c] * (1 - smoothing)
+		case int(y[0]) == c:
+			target += 1 - smoothing
+		}
+		dotted += float64(target) * float64(h.logits.data[h.logits.at(r, c)])
+		g := &h.gradient.data[h.gradient.at(r, c)]
+		*g = *g*total - target
+	}
+	return float64(h.weight(r)) * (float64(total)*lse - dotted)
+}
+
+// scale multiplies the gradient of some samples by weight/samples.
+func (h *head) scale(b block) {
+	samples := float32(h.t.batch.samples)
 	for p := range h.gradient.panels() {
-		line := h.gradient.from(p, r)[:kernel.Width]
-		for c := range line {
-			line[c] *= scale
+		if g := h.gradient.rows(p, b); h.t.data.weights == nil {
+			kernel.Scale(g, g, 1/samples, 0)
+			continue
+		}
+		for r := b.first; r < b.last; r++ {
+			g := h.gradient.from(p, r)[:kernel.Width]
+			kernel.Scale(g, g, h.weight(r)/samples, 0)
 		}
 	}
-	return float64(weight) * (float64(total)*lse - dotted)
 }
 
 // binary: loss = mean(softplus(z) - y·z), gradient = (sigmoid(z) - y)·weight/(samples·width).
@@ -191,7 +205,7 @@ func (h *head) binary(b block, s *scratch) {
 			for i := range part.count() {
 				r := first + i
 				y, weight := h.target(r)[p*kernel.Width:][:n], h.weight(r)
-				scale, sum := weight/(float32(h.t.samples)*float32(columns)), 0.0
+				scale, sum := weight/(float32(h.t.batch.samples)*float32(columns)), 0.0
 				z, soft, g := z[i*kernel.Width:][:kernel.Width], soft[i*kernel.Width:][:n], g[i*kernel.Width:][:kernel.Width]
 				for c, v := range y {
 					v += smoothing * (0.5 - v)
@@ -209,7 +223,7 @@ func (h *head) binary(b block, s *scratch) {
 func (h *head) sample(r int, s *scratch) {
 	weight, y := h.weight(r), h.target(r)
 	columns := h.output.columns
-	scale := weight / float32(h.t.samples)
+	scale := weight / float32(h.t.batch.samples)
 	if h.kind == generalHead {
 		h.output.row(s.row, r)
 		h.losses[r] = float64(weight) * float64(train.SampleLoss(h.m.loss, y, s.row))

@@ -32,6 +32,9 @@ func (m matrix) rows(p int, b block) []float32 {
 	return m.from(p, b.first)[:(b.last-b.first)*kernel.Width]
 }
 
+// at returns where column c of row r is.
+func (m matrix) at(r, c int) int { return c/kernel.Width*m.stride + r*kernel.Width + c%kernel.Width }
+
 // row copies row r to dst, [columns].
 func (m matrix) row(dst []float32, r int) {
 	kernel.Scatter(dst[:m.columns], m.data[r*kernel.Width:], m.stride)

@@ -47,10 +47,19 @@ func TestWrongLayers(t *testing.T) {
 
 // everything is a network with every kind of layer.
 func everything(t *testing.T, threads int) *dense.Model {
-	m, err := dense.New(dense.Config{Seed: 4, Threads: threads}, dense.Input(6, 7), dense.Rescaling(0.5, 0), dense.Dense(40, dense.GELU),
+	return compiled(t, threads, dense.Input(6, 7), dense.Rescaling(0.5, 0), dense.Dense(40, dense.GELU),
 		dense.LayerNormalization(), dense.Flatten(), dense.Dense(300), dense.BatchNormalization(), dense.Activation(dense.ReLU), dense.Dropout(0.3),
 		dense.Dense(70, dense.Tanh, dense.WithActivityRegularizer(dense.L2(1e-3)), dense.WithKernelRegularizer(dense.L1L2(1e-4, 1e-4))),
 		dense.Dense(5, dense.Softmax))
+}
+
+// wide is a network of a large layer and a small one, which threads share in their own way.
+func wide(t *testing.T, threads int) *dense.Model {
+	return compiled(t, threads, dense.Input(42), dense.Dense(500, dense.ReLU), dense.Dropout(0.2), dense.Dense(5, dense.Softmax))
+}
+
+func compiled(t *testing.T, threads int, layers ...dense.Layer) *dense.Model {
+	m, err := dense.New(dense.Config{Seed: 4, Threads: threads}, layers...)
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = m.Close() })
 	o := train.Adam(0.003)
@@ -73,33 +82,37 @@ func manySamples(n int) *train.Dataset {
 
 // TestSameBitsForAnyThreads trains on 1, 2, 3 and 8 threads.
 func TestSameBitsForAnyThreads(t *testing.T) {
-	onEveryLevel(t, func(t *testing.T) {
-		var want []train.Weight
-		var wantLosses []float32
-		for _, threads := range []int{1, 2, 3, 8} {
-			m := everything(t, threads)
-			d := manySamples(300)
-			b, err := m.Bind(d)
-			require.NoError(t, err)
-			order, losses := make([]int32, 300), make([]float32, 3)
-			for i := range order {
-				order[i] = int32(i * 7 % 300)
-			}
-			for range 2 {
-				require.NoError(t, b.Train(order, 128, nil, losses))
-			}
-			got, err := m.Weights(true)
-			require.NoError(t, err)
-			if want == nil {
-				want, wantLosses = got, append(wantLosses, losses...)
-				continue
-			}
-			require.Equal(t, wantLosses, losses, "%d threads", threads)
-			for i := range want {
-				require.Equal(t, want[i].Value, got[i].Value, "%s, %d threads", want[i].Name, threads)
-			}
+	for name, network := range map[string]func(*testing.T, int) *dense.Model{"everything": everything, "wide": wide} {
+		t.Run(name, func(t *testing.T) { onEveryLevel(t, func(t *testing.T) { sameBits(t, network) }) })
+	}
+}
+
+func sameBits(t *testing.T, network func(*testing.T, int) *dense.Model) {
+	var want []train.Weight
+	var wantLosses []float32
+	for _, threads := range []int{1, 2, 3, 8} {
+		m := network(t, threads)
+		d := manySamples(300)
+		b, err := m.Bind(d)
+		require.NoError(t, err)
+		order, losses := make([]int32, 300), make([]float32, 3)
+		for i := range order {
+			order[i] = int32(i * 7 % 300)
 		}
-	})
+		for range 2 {
+			require.NoError(t, b.Train(order, 128, nil, losses))
+		}
+		got, err := m.Weights(true)
+		require.NoError(t, err)
+		if want == nil {
+			want, wantLosses = got, append(wantLosses, losses...)
+			continue
+		}
+		require.Equal(t, wantLosses, losses, "%d threads", threads)
+		for i := range want {
+			require.Equal(t, want[i].Value, got[i].Value, "%s, %d threads", want[i].Name, threads)
+		}
+	}
 }
 
 // TestPredictAlone shows that a sample's prediction does not depend on its company, nor on who predicts at the same time.

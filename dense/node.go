@@ -35,12 +35,20 @@ const (
 // tape is what the training of one node holds on to between forward and backward.
 type tape struct {
 	in, out, dIn, dOut matrix
-	rows               int    // of the present batch
-	step               uint64 // optimizer steps taken
-	seed               uint64
+	batch              *batch
+	per                int       // rows a sample
 	penalties          []float64 // of each sample of the batch: activity regularization
 	state              any
 }
+
+// batch is the present step's.
+type batch struct {
+	samples int
+	step    uint64 // optimizer steps taken before
+	seed    uint64
+}
+
+func (t *tape) rows() int { return t.batch.samples * t.per }
 
 // allocator is a node with state of its own on the tape.
 type allocator interface{ allocate(t *tape, rows int) }
@@ -54,6 +62,7 @@ type scratch struct {
 	rowGrad  []float32
 	chunk    [64 * kernel.Width]float32
 	activity []float64 // where to add activity penalties, nil for nowhere
+	own      own       // in training
 	slots    [3][]float32
 	_        [64]byte
 }

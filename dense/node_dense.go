@@ -18,6 +18,14 @@ func newDenseNode(k, bias *parameter) *denseNode {
 	return n
 }
 
+// smallWeights is up to how many bytes of weights a thread reads whole rather than share them panel by panel.
+const smallWeights = 64 << 10
+
+// small reports whether a thread does whole rows: there are few weights, or no panels to share.
+func (n *denseNode) small() bool {
+	return n.kernel.panels() == 1 || 4*n.kernel.panels()*n.kernel.panelSize() <= smallWeights
+}
+
 func (n *denseNode) reach() reach      { return reachProduct }
 func (n *denseNode) columns(int) int   { return n.kernel.columns }
 func (n *denseNode) keepsInput() bool  { return true }
@@ -53,9 +61,9 @@ func (n *denseNode) backward(t *tape, b block, _ *scratch) {
 // kernelGradient computes block (panel, down) of xᵀ·dy into g, biasGradient the sums of dy's columns.
 func (n *denseNode) kernelGradient(t *tape, panel, down int, g []float32) {
 	k := n.kernel
-	kernel.Outer(t.in.from(down, 0), t.dOut.from(panel, 0), t.rows, left(k.inputs, down), left(k.columns, panel), g)
+	kernel.Outer(t.in.from(down, 0), t.dOut.from(panel, 0), t.rows(), left(k.inputs, down), left(k.columns, panel), g)
 }
 
 func (n *denseNode) biasGradient(t *tape, panel int, g []float32) {
-	kernel.ColumnSum(t.dOut.from(panel, 0), t.rows, g)
+	kernel.ColumnSum(t.dOut.from(panel, 0), t.rows(), g)
 }

@@ -233,9 +233,9 @@ func (n *layerNormNode) backward(t *tape, b block, _ *scratch) {
 func (n *layerNormNode) vectorGradient(t *tape, p *parameter, panel int, g []float32) {
 	dy, hat := t.dOut.from(panel, 0), t.state.(*layerNormState).normalized.from(panel, 0)
 	if p == n.gamma {
-		kernel.ColumnDot(dy, hat, t.rows, g)
+		kernel.ColumnDot(dy, hat, t.rows(), g)
 	} else {
-		kernel.ColumnSum(dy, t.rows, g)
+		kernel.ColumnSum(dy, t.rows(), g)
 	}
 }
 

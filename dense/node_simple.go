@@ -28,7 +28,7 @@ func (n *dropoutNode) infer(in, out matrix, b block, _ *scratch) {
 
 func (n *dropoutNode) apply(t *tape, dst, src matrix, b block) {
 	threshold := uint32(min(n.rate*(1<<32), math.MaxUint32))
-	key, scale := uint32(train.NewRandom(t.seed, dropoutStreams+n.stream).At(t.step)>>32), float32(1/(1-n.rate))
+	key, scale := uint32(train.NewRandom(t.batch.seed, dropoutStreams+n.stream).At(t.batch.step)>>32), float32(1/(1-n.rate))
 	for p := b.p0; p < b.p1; p++ {
 		panel := key + uint32(p)*0x9e3779b9 // another key for each panel: rows count on within it
 		kernel.Dropout(dst.rows(p, b), src.rows(p, b), panel, uint32(b.first*kernel.Width), threshold, scale)
@@ -107,7 +107,7 @@ func (n *activityNode) train(t *tape, b block, s *scratch) {
 }
 
 func (n *activityNode) backward(t *tape, b block, _ *scratch) {
-	samples := float32(t.rows / n.per)
+	samples := float32(t.batch.samples)
 	for p := b.p0; p < b.p1; p++ {
 		dx, dy := t.dIn.rows(p, b), t.dOut.rows(p, b)
 		if &dx[0] != &dy[0] {
@@ -141,9 +141,9 @@ func (n *foldNode) move(dst matrix, dstPer int, src matrix, srcPer, first, last 
 	for s := first; s < last; s++ {
 		for f := range n.features {
 			r, c := s*srcPer+f/src.columns, f%src.columns
-			v := src.data[c/kernel.Width*src.stride+r*kernel.Width+c%kernel.Width]
+			v := src.data[src.at(r, c)]
 			r, c = s*dstPer+f/dst.columns, f%dst.columns
-			dst.data[c/kernel.Width*dst.stride+r*kernel.Width+c%kernel.Width] = v
+			dst.data[dst.at(r, c)] = v
 		}
 	}
 }

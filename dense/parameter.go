@@ -24,6 +24,7 @@ type parameter struct {
 	slots      [][]float32
 	gradient   []float32 // only where norms are clipped
 	transposed []float32 // [panels of 32 inputs][units rounded up to 32][32], where the gradient of the input is needed
+	next       []float32 // the transposed copy of the step after this one, where the present one is still read during the update
 	penalty    []float64 // regularization penalty of each block of 32 by 32
 	squares    []float64 // of each block's gradient, where norms are clipped
 }
@@ -103,21 +104,44 @@ func (p *parameter) needTransposed() {
 	p.transposeAll()
 }
 
+// needNext makes the update leave the transposed copy alone until swap.
+func (p *parameter) needNext() {
+	if p.next == nil {
+		p.next = alignedFloats(len(p.transposed))
+	}
+}
+
+// swap follows an update of all blocks.
+func (p *parameter) swap() {
+	if p.next != nil {
+		p.transposed, p.next = p.next, p.transposed
+	}
+}
+
 func (p *parameter) transposeAll() {
+	if p.transposed == nil {
+		return
+	}
 	for panel := range p.panels() {
 		for down := range p.blocksDown() {
-			p.transpose(panel, down)
+			p.transpose(p.transposed, panel, down)
 		}
 	}
 }
 
-// transpose refreshes one block of the transposed copy, if there is one.
-func (p *parameter) transpose(panel, down int) {
-	if p.transposed == nil {
-		return
+// updated refreshes the transposed copy of a block, if there is one.
+func (p *parameter) updated(panel, down int) {
+	switch {
+	case p.next != nil:
+		p.transpose(p.next, panel, down)
+	case p.transposed != nil:
+		p.transpose(p.transposed, panel, down)
 	}
+}
+
+func (p *parameter) transpose(dst []float32, panel, down int) {
 	first, _ := p.extent(panel, down)
-	kernel.Transpose(p.transposed[(down*p.panels()+panel)*kernel.Width*kernel.Width:], p.value[first:])
+	kernel.Transpose(dst[(down*p.panels()+panel)*kernel.Width*kernel.Width:], p.value[first:])
 }
 
 // regularize adds the penalty's gradient to g, that of block (panel, down), and notes the penalty.

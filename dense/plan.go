@@ -1,5 +1,11 @@
 package dense
 
+import (
+	"slices"
+
+	"github.com/cambium-go/cambium/dense/internal/pool"
+)
+
 // A step is a list of actions (gather, forward through each node, loss, backward through each node) that is cut into
 // phases. The tasks of a phase are independent; each carries its part of the batch through all actions of the phase while
 // it is in the cache. Between phases all threads meet.
@@ -30,14 +36,15 @@ type phase struct {
 	partition partition
 	actions   []action
 	tasks     int
+	bounds    []int32 // which tasks are whose, see pool.Run
 	alone     bool
 	run       func(task, worker int)
 }
 
 type plan struct{ phases []phase }
 
-// smallWeights is up to how many bytes of weights a thread reads whole rather than share them panel by panel.
-const smallWeights = 64 << 10
+// maxTasks is up to how many tasks a phase is divided into.
+const maxTasks = pool.MaxTasks / 2
 
 // aloneCost is the number of multiplications below which waking other threads does not pay.
 const aloneCost = 100_000
@@ -55,22 +62,26 @@ func (t *trainer) plan(n int) *plan {
 	return p
 }
 
-// actions lists a step up to the gradients.
+// actions lists a step up to the gradients, without what each worker does for itself.
 func (t *trainer) actions() []action {
-	list := []action{{reach: reachRows, samples: true, run: t.gather, cost: float64(8 * t.m.inputPer * t.m.inputColumns)}}
-	for i := range t.m.entries {
-		e, tp := t.m.entries[i], &t.tapes[i]
-		list = append(list, newAction(e, tp.out, outPer(e), func(b block, s *scratch) { e.node.train(tp, b, s) }))
+	var list []action
+	if !t.shares.input {
+		list = append(list, action{reach: reachRows, samples: true, run: t.gather, cost: float64(8 * t.m.inputPer * t.m.inputColumns)})
+	}
+	for i, e := range t.m.entries {
+		run := func(b block, s *scratch) { e.node.train(&s.own.tapes[i], b, s) }
+		if i == 0 && t.shares.input {
+			run = func(b block, s *scratch) {
+				t.gatherOwn(b.first/e.per, b.last/e.per, &s.own)
+				e.node.train(&s.own.tapes[0], b, s)
+			}
+		}
+		list = append(list, newAction(e, t.tapes[i].out, outPer(e), run))
 	}
 	list = append(list, action{reach: reachRows, samples: true, run: t.head.run, cost: float64(20 * t.m.OutputWidth())})
-	for i := len(t.m.entries) - 1; i >= 0; i-- {
-		e, tp := t.m.entries[i], &t.tapes[i]
-		if t.head.skips(i) {
-			continue
-		}
-		// A normalization's backward also prepares the gradients of its own vectors.
-		if e.needsInputGrad || e.needsGrad && len(e.learnedParameters) > 0 {
-			list = append(list, newAction(e, tp.dIn, e.per, func(b block, s *scratch) { e.node.backward(tp, b, s) }))
+	for _, i := range t.backward() {
+		if e := t.m.entries[i]; !slices.Contains(t.shares.backward, i) {
+			list = append(list, newAction(e, t.tapes[i].dIn, e.per, func(b block, s *scratch) { e.node.backward(&s.own.tapes[i], b, s) }))
 		}
 	}
 	return list
@@ -78,10 +89,9 @@ func (t *trainer) actions() []action {
 
 func newAction(e entry, out matrix, per int, run func(b block, s *scratch)) action {
 	a := action{reach: e.node.reach(), panels: out.panels(), per: per, samples: e.fold, run: run, cost: float64(4 * out.columns * per)}
-	if a.reach == reachProduct {
-		weights := e.kernel.panels() * e.kernel.panelSize()
-		a.small = 4*weights <= smallWeights
-		a.cost = float64(weights * per)
+	if d, ok := e.node.(*denseNode); ok {
+		a.small = d.small()
+		a.cost = float64(e.kernel.panels() * e.kernel.panelSize() * per)
 	}
 	return a
 }
@@ -156,14 +166,16 @@ func (t *trainer) cut(p *phase, n int) {
 		cost += a.cost * float64(n)
 	}
 	p.alone = cost < aloneCost || p.tasks == 1
-	for p.tasks > 1<<15 { // more than the pool takes
+	for p.tasks > maxTasks {
 		step *= 2
 		pieces = (n + step - 1) / step
 		p.tasks = panels * pieces
 	}
+	var parts []part
+	parts, p.bounds = deal(panels, pieces, threads)
 	actions, columns := p.actions, p.partition != byRows
 	p.run = func(task, worker int) {
-		panel, piece := task/pieces, task%pieces
+		panel, piece := parts[task].panel, parts[task].piece
 		first, last := piece*step, min(n, (piece+1)*step)
 		for i := range actions {
 			a := &actions[i]
@@ -177,6 +189,33 @@ func (t *trainer) cut(p *phase, n int) {
 			a.run(b, t.scratch[worker])
 		}
 	}
+}
+
+// part is a task's panel, and its piece of the rows or of the inputs.
+type part struct{ panel, piece int }
+
+// deal lists the tasks of panels by pieces, and where each thread's begin. Each has panels of its own, of which it takes one
+// piece after the other: what the panels read of a piece is then read while it is in the cache. With fewer panels than threads
+// all tasks are divided evenly.
+func deal(panels, pieces, threads int) (tasks []part, bounds []int32) {
+	if panels < threads {
+		for i := range panels * pieces {
+			tasks = append(tasks, part{i / pieces, i % pieces})
+		}
+		for w := range threads + 1 {
+			bounds = append(bounds, int32(w*len(tasks)/threads))
+		}
+		return tasks, bounds
+	}
+	for w := range threads {
+		bounds = append(bounds, int32(len(tasks)))
+		for piece := range pieces {
+			for panel := w * panels / threads; panel < (w+1)*panels/threads; panel++ {
+				tasks = append(tasks, part{panel, piece})
+			}
+		}
+	}
+	return tasks, append(bounds, int32(len(tasks)))
 }
 
 // clampRows divides n samples into about pieces pieces of a multiple of 8, not fewer than low and not more than high.

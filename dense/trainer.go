@@ -2,6 +2,7 @@ package dense
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/cambium-go/cambium/dense/internal/kernel"
 	"github.com/cambium-go/cambium/dense/internal/pool"
@@ -19,25 +20,31 @@ type trainer struct {
 	head     *head
 	plans    map[int]*plan
 	updates  updater
+	shares   shares
 	scratch  []*scratch
 
 	// The present step:
+	batch   batch
+	steps   uint64 // counts them
 	data    *bound
 	order   []int32
 	next    []int32 // the samples of the step after it, brought closer meanwhile
 	outputs []float32
-	samples int
 }
 
 // newTrainer makes room for batches of up to capacity samples.
 func newTrainer(m *Model, p *pool.Pool, capacity int) *trainer {
 	t := &trainer{m: m, pool: p, capacity: capacity, plans: map[int]*plan{}, tapes: make([]tape, len(m.entries))}
-	t.input = newMatrix(capacity*m.inputPer, m.inputColumns)
+	if t.shares.input = t.ownsInput(); t.shares.input {
+		t.input.columns = m.inputColumns
+	} else {
+		t.input = newMatrix(capacity*m.inputPer, m.inputColumns)
+	}
 	penalties := make([]float64, capacity)
 	last := t.input
 	for i, e := range m.entries {
 		tp := &t.tapes[i]
-		tp.in, tp.penalties = last, penalties
+		tp.in, tp.per, tp.batch, tp.penalties = last, e.per, &t.batch, penalties
 		tp.out = last
 		if !t.inPlace(i) {
 			tp.out = newMatrix(capacity*outPer(e), e.out)
@@ -45,6 +52,7 @@ func newTrainer(m *Model, p *pool.Pool, capacity int) *trainer {
 		last = tp.out
 	}
 	t.head = newHead(m, t, penalties)
+	t.shares.backward, t.shares.lowest = t.ownsBackward()
 	t.gradients()
 	for i, e := range m.entries {
 		if a, ok := e.node.(allocator); ok {
@@ -52,7 +60,9 @@ func newTrainer(m *Model, p *pool.Pool, capacity int) *trainer {
 		}
 	}
 	for range p.Threads() {
-		t.scratch = append(t.scratch, newScratch(m.OutputWidth()))
+		s := newScratch(m.OutputWidth())
+		s.own = t.newOwn()
+		t.scratch = append(t.scratch, s)
 	}
 	t.updates = newUpdater(t)
 	return t
@@ -81,34 +91,46 @@ func (t *trainer) inPlace(i int) bool {
 
 // gradients gives every tape where its gradients go: nodes that work in place share one matrix.
 func (t *trainer) gradients() {
-	last := t.head.gradient
+	last, back := t.head.gradient, t.backward()
 	for i := len(t.tapes) - 1; i >= 0; i-- {
 		e, tp := t.m.entries[i], &t.tapes[i]
 		tp.dOut = last
 		tp.dIn = last
-		if (e.needsInputGrad || len(e.learnedParameters) > 0) && !e.node.inPlace() && !t.head.skips(i) {
+		if slices.Contains(back, i) && !slices.Contains(t.shares.backward, i) && !e.node.inPlace() {
 			tp.dIn = newMatrix(t.capacity*e.per, e.in)
 		}
 		last = tp.dIn
 	}
 }
 
+// backward lists the nodes to go back through, in that order.
+func (t *trainer) backward() []int {
+	var list []int
+	for i := len(t.m.entries) - 1; i >= 0; i-- {
+		e := t.m.entries[i]
+		// A normalization's backward also prepares the gradients of its own vectors.
+		if !t.head.skips(i) && (e.needsInputGrad || e.needsGrad && len(e.learnedParameters) > 0) {
+			list = append(list, i)
+		}
+	}
+	return list
+}
+
 // step trains on one batch and returns its loss. next is the batch after it.
 func (t *trainer) step(data *bound, order, next []int32, outputs []float32) (float64, error) {
-	t.data, t.order, t.next, t.outputs, t.samples = data, order, next, outputs, len(order)
+	t.data, t.order, t.next, t.outputs = data, order, next, outputs
+	t.batch = batch{len(order), uint64(t.m.iterations), t.m.seed}
+	t.steps++
+	clear(t.head.penalties[:len(order)])
 	p := t.plan(len(order))
-	for i := range t.tapes {
-		tp := &t.tapes[i]
-		tp.rows, tp.step, tp.seed = len(order)*t.m.entries[i].per, uint64(t.m.iterations), t.m.seed
-	}
 	t.updates.prepare()
 	for i := range p.phases {
 		ph := &p.phases[i]
-		t.pool.Run(ph.tasks, nil, ph.alone, ph.run)
+		t.pool.Run(ph.tasks, ph.bounds, ph.alone, ph.run)
 	}
 	t.updates.run()
 	t.m.iterations++
-	loss := t.head.loss(t.samples) + t.updates.penalty()
+	loss := t.head.loss(len(order)) + t.updates.penalty()
 	if notFinite(loss) {
 		return loss, fmt.Errorf("dense: %w: %v", train.ErrNotFinite, loss)
 	}
@@ -119,7 +141,6 @@ func (t *trainer) step(data *bound, order, next []int32, outputs []float32) (flo
 func (t *trainer) gather(b block, _ *scratch) {
 	for s := b.first; s < b.last; s++ {
 		t.data.gather(t.input, s, int(t.order[s]), t.m.inputPer)
-		t.head.penalties[s] = 0
 	}
 }
 

@@ -13,7 +13,6 @@ type updater struct {
 	t         *trainer
 	tasks     []updateTask
 	bounds    []int32 // which tasks are whose, see pool.Run
-	blocks    int     // of all tasks
 	gradient  func(task, worker int)
 	apply     func(task, worker int)
 	alone     bool
@@ -35,7 +34,7 @@ type updateTask struct {
 	first, last int
 	bias        *parameter // to be done along with block 0
 	biasIndex   int
-	before      int // blocks of the tasks before this one
+	from, upto  int // which part of the next batch it brings closer, in 1/2¹⁶
 }
 
 func newUpdater(t *trainer) updater {
@@ -77,39 +76,45 @@ func (u *updater) list() {
 		index[p] = i
 	}
 	threads := u.t.pool.Threads()
+	blocks := 0
+	for _, p := range u.learning {
+		blocks += p.blocks()
+	}
+	per := blocks/maxTasks + 1 // blocks a task
 	shares := make([][]updateTask, threads)
 	for i, e := range u.t.m.entries {
 		for _, p := range append([]*parameter{e.kernel}, e.learnedParameters...) {
 			if p == nil || !p.trainable {
 				continue
 			}
-			var tasks []updateTask
-			down := p.blocksDown()
-			per := max(1, min(8, p.blocks()/(8*threads))) // blocks a task
-			for panel := range p.panels() {
-				for first := 0; first < down; first += per {
-					task := updateTask{entry: i, parameter: p, index: index[p], panel: panel, first: first, last: min(down, first+per)}
-					if p == e.kernel && first == 0 && e.bias != nil && e.bias.trainable {
+			parts, bounds := deal(p.panels(), (p.blocksDown()+per-1)/per, threads)
+			for w := range threads {
+				for _, at := range parts[bounds[w]:bounds[w+1]] {
+					down := at.piece * per
+					task := updateTask{entry: i, parameter: p, index: index[p], panel: at.panel, first: down, last: min(p.blocksDown(), down+per)}
+					if p == e.kernel && down == 0 && e.bias != nil && e.bias.trainable {
 						task.bias, task.biasIndex = e.bias, index[e.bias]
 					}
-					tasks = append(tasks, task)
+					shares[w] = append(shares[w], task)
 				}
-			}
-			for w := range threads {
-				shares[w] = append(shares[w], tasks[w*len(tasks)/threads:(w+1)*len(tasks)/threads]...)
 			}
 		}
 	}
 	u.bounds = []int32{0}
 	for _, s := range shares {
-		for _, task := range s {
-			task.before = u.blocks
-			u.blocks += task.last - task.first
-			u.tasks = append(u.tasks, task)
-		}
+		u.tasks = append(u.tasks, s...)
 		u.bounds = append(u.bounds, int32(len(u.tasks)))
 	}
-	u.alone = u.blocks*kernel.Width*kernel.Width*16 < aloneCost
+	for w, s := range shares {
+		for i := range s {
+			task, at, of := &u.tasks[int(u.bounds[w])+i], int(u.bounds[w])+i, len(u.tasks)
+			if u.t.shares.input {
+				at, of = i, len(s)
+			}
+			task.from, task.upto = at<<16/of, (at+1)<<16/of
+		}
+	}
+	u.alone = blocks*kernel.Width*kernel.Width*16 < aloneCost
 }
 
 // prepare computes the coefficients of the step.
@@ -139,13 +144,17 @@ func (u *updater) run() {
 		u.norm()
 		u.t.pool.Run(len(u.tasks), u.bounds, u.alone, u.apply)
 	}
+	for _, p := range u.learning {
+		p.swap()
+	}
 }
 
 // run1 runs one task of the first phase.
 func (u *updater) run1(task *updateTask, s *scratch) {
-	tp, node := &u.t.tapes[task.entry], u.t.m.entries[task.entry].node
+	u.prefetch(task)
+	u.t.prepareOwn(task.entry, task.panel, s)
+	tp, node := &s.own.tapes[task.entry], u.t.m.entries[task.entry].node
 	for down := task.first; down < task.last; down++ {
-		u.prefetch(task.before + down - task.first)
 		first, end := task.parameter.extent(task.panel, down)
 		g := s.tile[:end-first]
 		if d, ok := node.(*denseNode); ok {
@@ -162,10 +171,11 @@ func (u *updater) run1(task *updateTask, s *scratch) {
 	}
 }
 
-// prefetch asks for the next batch's samples, a share of them with each block, so that they are near when they are gathered.
-func (u *updater) prefetch(block int) {
+// prefetch asks for some of the next batch's samples, so that they are near when they are gathered: a share of all with each
+// task, or of all that the task's worker gathers.
+func (u *updater) prefetch(task *updateTask) {
 	next := u.t.next
-	for _, i := range next[block*len(next)/u.blocks : (block+1)*len(next)/u.blocks] {
+	for _, i := range next[len(next)*task.from>>16 : len(next)*task.upto>>16] {
 		u.t.data.prefetch(int(i))
 	}
 }
@@ -257,7 +267,7 @@ func (u *updater) update(p *parameter, panel, down int, g []float32, s *scratch)
 		}
 		kernel.Update(u.rule, w, g, slot, slot, &u.constants)
 	}
-	p.transpose(panel, down)
+	p.updated(panel, down)
 }
 
 // penalty returns the regularization penalties of the weights that the step began with.

@@ -223,6 +223,7 @@ func (s *suite) shapes(t *testing.T) {
 		{Inputs: 33, Hidden: []int{64}, Activation: "tanh", Outputs: 2, OutputActivation: "softmax", L2: 0.01},
 		{Inputs: 16, Hidden: []int{32, 17, 8}, Activation: "sigmoid", Outputs: 4, OutputActivation: "softmax", L1: 0.001},
 		{Inputs: 3, Hidden: []int{100}, Activation: "relu", Outputs: 33, OutputActivation: "softmax"},
+		{Inputs: 300, Hidden: []int{100}, Activation: "sigmoid", Outputs: 5, OutputActivation: "softmax", L2: 0.001},
 	} {
 		t.Run(fmt.Sprintf("%d %v %d", m.Inputs, m.Hidden, m.Outputs), func(t *testing.T) {
 			l := sparse

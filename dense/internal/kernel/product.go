@@ -146,9 +146,12 @@ func Outer(x, dy []float32, rows, inputs, columns int, out []float32) {
 			f = &simd.outerHalf
 		}
 		for i := 0; i < inputs; {
-			n := tileRows(inputs-i, simd.rows)
-			f[n](&x[i], &dy[c], rows, &out[i*Width+c])
-			i += n
+			n, tiles := tileRows(inputs-i, simd.rows), 1
+			if (inputs-i)%n == 0 {
+				tiles = (inputs - i) / n
+			}
+			f[n](&x[i], &dy[c], rows, &out[i*Width+c], tiles)
+			i += n * tiles
 		}
 	}
 }

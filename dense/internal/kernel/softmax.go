@@ -21,6 +21,10 @@ func Softmax(dst, src []float32, rows, stride, panels int, mask, top, sum []floa
 	}
 	_, _ = dst[(panels-1)*stride+rows*Width-1], src[(panels-1)*stride+rows*Width-1]
 	_, _, _ = mask[Width-1], top[rows-1], sum[rows-1]
+	if simd != nil && panels == 1 && mask[Width/2] == Masked {
+		simd.softmaxHalf(&dst[0], &src[0], rows, &mask[0], &top[0], &sum[0])
+		return
+	}
 	if simd != nil {
 		simd.softmax(&dst[0], &src[0], rows, uintptr(stride)*4, panels, &mask[0], &top[0], &sum[0])
 		return

@@ -62,52 +62,52 @@ func gemv2x512(x *float32, xPanel uintptr, k int, w *float32, wPanel uintptr, in
 func gemv4x512(x *float32, xPanel uintptr, k int, w *float32, wPanel uintptr, init *float32, out *float32, outPanel uintptr)
 
 //go:noescape
-func outer1x512(x *float32, dy *float32, rows int, out *float32)
+func outer1x512(x *float32, dy *float32, rows int, out *float32, tiles int)
 
 //go:noescape
-func outerHalf1x512(x *float32, dy *float32, rows int, out *float32)
+func outerHalf1x512(x *float32, dy *float32, rows int, out *float32, tiles int)
 
 //go:noescape
-func outer2x512(x *float32, dy *float32, rows int, out *float32)
+func outer2x512(x *float32, dy *float32, rows int, out *float32, tiles int)
 
 //go:noescape
-func outerHalf2x512(x *float32, dy *float32, rows int, out *float32)
+func outerHalf2x512(x *float32, dy *float32, rows int, out *float32, tiles int)
 
 //go:noescape
-func outer3x512(x *float32, dy *float32, rows int, out *float32)
+func outer3x512(x *float32, dy *float32, rows int, out *float32, tiles int)
 
 //go:noescape
-func outerHalf3x512(x *float32, dy *float32, rows int, out *float32)
+func outerHalf3x512(x *float32, dy *float32, rows int, out *float32, tiles int)
 
 //go:noescape
-func outer4x512(x *float32, dy *float32, rows int, out *float32)
+func outer4x512(x *float32, dy *float32, rows int, out *float32, tiles int)
 
 //go:noescape
-func outerHalf4x512(x *float32, dy *float32, rows int, out *float32)
+func outerHalf4x512(x *float32, dy *float32, rows int, out *float32, tiles int)
 
 //go:noescape
-func outer5x512(x *float32, dy *float32, rows int, out *float32)
+func outer5x512(x *float32, dy *float32, rows int, out *float32, tiles int)
 
 //go:noescape
-func outerHalf5x512(x *float32, dy *float32, rows int, out *float32)
+func outerHalf5x512(x *float32, dy *float32, rows int, out *float32, tiles int)
 
 //go:noescape
-func outer6x512(x *float32, dy *float32, rows int, out *float32)
+func outer6x512(x *float32, dy *float32, rows int, out *float32, tiles int)
 
 //go:noescape
-func outerHalf6x512(x *float32, dy *float32, rows int, out *float32)
+func outerHalf6x512(x *float32, dy *float32, rows int, out *float32, tiles int)
 
 //go:noescape
-func outer7x512(x *float32, dy *float32, rows int, out *float32)
+func outer7x512(x *float32, dy *float32, rows int, out *float32, tiles int)
 
 //go:noescape
-func outerHalf7x512(x *float32, dy *float32, rows int, out *float32)
+func outerHalf7x512(x *float32, dy *float32, rows int, out *float32, tiles int)
 
 //go:noescape
-func outer8x512(x *float32, dy *float32, rows int, out *float32)
+func outer8x512(x *float32, dy *float32, rows int, out *float32, tiles int)
 
 //go:noescape
-func outerHalf8x512(x *float32, dy *float32, rows int, out *float32)
+func outerHalf8x512(x *float32, dy *float32, rows int, out *float32, tiles int)
 
 //go:noescape
 func relu512(dst *float32, src *float32, n int, alpha float32)
@@ -233,6 +233,9 @@ func normGrad512(dx *float32, dy *float32, xhat *float32, rows int, c1 *float32,
 func softmax512(dst *float32, src *float32, rows int, panel uintptr, panels int, mask *float32, top *float32, sum *float32)
 
 //go:noescape
+func softmaxHalf512(dst *float32, src *float32, rows int, mask *float32, top *float32, sum *float32)
+
+//go:noescape
 func sgd512(w *float32, grad *float32, m *float32, v *float32, n int, consts *[8]float32)
 
 //go:noescape
@@ -275,22 +278,22 @@ func gemv1x256(x *float32, xPanel uintptr, k int, w *float32, wPanel uintptr, in
 func gemv2x256(x *float32, xPanel uintptr, k int, w *float32, wPanel uintptr, init *float32, out *float32, outPanel uintptr)
 
 //go:noescape
-func outer1x256(x *float32, dy *float32, rows int, out *float32)
+func outer1x256(x *float32, dy *float32, rows int, out *float32, tiles int)
 
 //go:noescape
-func outer2x256(x *float32, dy *float32, rows int, out *float32)
+func outer2x256(x *float32, dy *float32, rows int, out *float32, tiles int)
 
 //go:noescape
-func outer3x256(x *float32, dy *float32, rows int, out *float32)
+func outer3x256(x *float32, dy *float32, rows int, out *float32, tiles int)
 
 //go:noescape
-func outer4x256(x *float32, dy *float32, rows int, out *float32)
+func outer4x256(x *float32, dy *float32, rows int, out *float32, tiles int)
 
 //go:noescape
-func outer5x256(x *float32, dy *float32, rows int, out *float32)
+func outer5x256(x *float32, dy *float32, rows int, out *float32, tiles int)
 
 //go:noescape
-func outer6x256(x *float32, dy *float32, rows int, out *float32)
+func outer6x256(x *float32, dy *float32, rows int, out *float32, tiles int)
 
 //go:noescape
 func relu256(dst *float32, src *float32, n int, alpha float32)
@@ -414,6 +417,9 @@ func normGrad256(dx *float32, dy *float32, xhat *float32, rows int, c1 *float32,
 
 //go:noescape
 func softmax256(dst *float32, src *float32, rows int, panel uintptr, panels int, mask *float32, top *float32, sum *float32)
+
+//go:noescape
+func softmaxHalf256(dst *float32, src *float32, rows int, mask *float32, top *float32, sum *float32)
 
 //go:noescape
 func sgd256(w *float32, grad *float32, m *float32, v *float32, n int, consts *[8]float32)

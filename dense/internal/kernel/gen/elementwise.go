@@ -258,5 +258,52 @@ func rows(s isa) {
 	finish()
 }
 
+// halfRows emits softmax over rows of at most 16 columns in one panel: a row stays in registers. The other 16 columns are set
+// to zero.
+func halfRows(s isa) {
+	s.text("softmaxHalf", "dst, src *float32, rows int, mask, top, sum *float32")
+	dst, src, count, mask, top, sum := arg("dst"), arg("src"), arg("rows"), arg("mask"), arg("top"), arg("sum")
+	const half = row / 2
+	masks := map[int]Op{}
+	for d := 0; d < half; d += s.bytes {
+		masks[d] = s.load(at(mask, d))
+	}
+	zero, one := s.zero(), s.load(c(1))
+	Label("row")
+	var z []Op
+	for d := 0; d < half; d += s.bytes {
+		z = append(z, s.add(masks[d], at(src, d)))
+	}
+	m := z[0]
+	for _, v := range z[1:] {
+		m = s.max(m, v)
+	}
+	m = s.reduce(m, s.max)
+	var total Op
+	for i := range z {
+		z[i] = s.exp(s.sub(z[i], m))
+		if total == nil {
+			total = z[i]
+		} else {
+			total = s.add(total, z[i])
+		}
+	}
+	total = s.reduce(total, s.add)
+	inverse := s.div(one, total)
+	for i, v := range z {
+		s.store(s.mul(v, inverse), at(dst, i*s.bytes))
+		s.store(zero, at(dst, half+i*s.bytes))
+	}
+	VMOVSS(low(m), at(top, 0))
+	VMOVSS(low(total), at(sum, 0))
+	ADDQ(Imm(4), top)
+	ADDQ(Imm(4), sum)
+	ADDQ(U32(row), src)
+	ADDQ(U32(row), dst)
+	DECQ(count)
+	JNZ(LabelRef("row"))
+	finish()
+}
+
 // low is the first 128 bits of a vector register.
 func low(v Op) Op { return v.(VecVirtual).AsX() }

@@ -178,11 +178,16 @@ func outers(s isa) {
 	}
 }
 
-// outer emits one tile: x is read at x + b*row + i*4, dy at dy + b*row.
+// outer emits a loop over tiles, one below the other: x is read at x + b*row + i*4, dy at dy + b*row.
 func outer(s isa, name string, mr, nv int) {
-	s.text(name, "x, dy *float32, rows int, out *float32")
-	x, dy, rows, out := arg("x"), arg("dy"), arg("rows"), arg("out")
+	s.text(name, "x, dy *float32, rows int, out *float32, tiles int")
+	x0, dy0, rows0, out, tiles := arg("x"), arg("dy"), arg("rows"), arg("out"), arg("tiles")
+	x, dy, rows := GP64(), GP64(), GP64()
 	acc := tile(s, mr, nv)
+	Label("tile")
+	MOVQ(x0, x)
+	MOVQ(dy0, dy)
+	MOVQ(rows0, rows)
 	for r := range mr {
 		for v := range nv {
 			s.clear(acc[r][v])
@@ -234,5 +239,9 @@ func outer(s isa, name string, mr, nv int) {
 			VMOVUPS(acc[r][v], at(out, r*row+v*s.bytes))
 		}
 	}
+	ADDQ(Imm(uint64(4*mr)), x0)
+	ADDQ(U32(uint32(mr*row)), out)
+	DECQ(tiles)
+	JNZ(LabelRef("tile"))
 	finish()
 }

@@ -25,6 +25,7 @@ func main() {
 		elementwise(s)
 		columns(s)
 		rows(s)
+		halfRows(s)
 		optimizers(s)
 	}
 	gathers()

@@ -1,0 +1,5 @@
+//go:build !linux
+
+package dense
+
+func hugePages[T float32 | uint8]([]T) {}
