@@ -133,11 +133,7 @@ func (s *session) contend(e engine, h *Hyperparameters, order []int32, start []*
 
 func weightValues(model train.Trainable) ([]*tensor.Tensor, error) {
 	weights, err := model.Weights(true)
-	values := make([]*tensor.Tensor, len(weights))
-	for i, w := range weights {
-		values[i] = w.Value
-	}
-	return values, err
+	return valuesOf(weights), err
 }
 
 // compareOutputs returns the predictions on the validation samples, or on the training samples where there are none.

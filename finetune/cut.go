@@ -27,7 +27,7 @@ func findFeatures(g *graph.Graph, layer string) (string, error) {
 	if head == nil {
 		return "", fmt.Errorf("%w: its output %s looks like classes, but nothing before it looks like a head; choose a layer with --layer", ErrOption, out.Name)
 	}
-	return c.passed(inputs(head)[0]), nil
+	return graph.Ref(c.passed(inputs(head)[0])).Tensor(), nil
 }
 
 // outputPort is the output to use: hub's "default", else the first.

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/cambium-go/cambium/images"
+	"github.com/cambium-go/cambium/keras"
 	"github.com/cambium-go/cambium/tensor"
 	"github.com/cambium-go/cambium/tfbridge"
 )
@@ -79,6 +80,35 @@ func TestASavedModelAsBase(t *testing.T) {
 	require.ErrorContains(t, err, "--preprocess")
 	o.Preprocess = "none"
 	require.GreaterOrEqual(t, run(t, o).Test.Accuracy, digitsAccuracy)
+}
+
+func TestKerasModelOfBaseAndHead(t *testing.T) {
+	for name, change := range map[string]func(o *Options){
+		"features": func(*Options) {},
+		"a vector": func(o *Options) { o.Layer = "flatten" },
+		"pooled":   func(o *Options) { o.Layer = "conv2d_1" },
+		"unit":     func(o *Options) { o.Preprocess = "unit" },
+		"tf":       func(o *Options) { o.Preprocess = "tf" },
+		"hidden":   func(o *Options) { o.Hidden = []int{4}; o.Dropout = 0.1 },
+	} {
+		t.Run(name, func(t *testing.T) {
+			o := digits(t, "base.keras")
+			o.Epochs = 3
+			change(&o)
+			run(t, o) // compares the model with the trained one
+			m, err := keras.Load(filepath.Join(o.Out, "model.keras"))
+			require.NoError(t, err)
+			require.Equal(t, tensor.Shape{-1, -1, -1, 1}, m.Inputs[0].Shape)
+			require.Equal(t, tensor.Shape{-1, 5}, m.Outputs[0].Shape)
+		})
+	}
+	var log bytes.Buffer
+	o := digits(t, "base.keras")
+	o.Epochs, o.Layer, o.Log = 3, "conv2d_1/BiasAdd", &log
+	run(t, o)
+	require.NoFileExists(t, filepath.Join(o.Out, "model.keras"))
+	require.Contains(t, log.String(), "model.keras is not written")
+	require.Contains(t, log.String(), "conv2d_1/BiasAdd")
 }
 
 func TestWrongBases(t *testing.T) {

@@ -19,12 +19,15 @@
 //	base        a SavedModel, a frozen graph, .keras or .h5, cut before its head; spatial features are pooled
 //	features    decoded, resized, preprocessed and sent through the base once, on TensorFlow; kept on disk by content
 //	head        DefaultHead: one Dense layer on features of one scale, its L2 penalty by the number of samples (AutoL2)
-//	export      decoding, preprocessing, base and head in one SavedModel: serving_default takes pixels, serving_bytes files
+//	unfreeze    with Options.Unfreeze, layers of the base trained on together with the head, on the images themselves
+//	export      decoding, preprocessing, base and head in one SavedModel: serving_default takes pixels, serving_bytes files; and
+//	            of a Keras file in one model.keras, which takes pixels
 //
 // # Caveats
 //
-// The base's own weights do not change. A head on a base is exported as a SavedModel only.
+// The data are held in memory: images as bytes, tables and features as float32. What unfrozen layers are trained on, the images as
+// the base takes them, is in a file without a name in Options.Out's file system, which is gone when the process is.
 //
-// The data are held in memory: images as bytes, tables and features as float32. A table's features must be numbers; they are scaled to
-// mean 0 and variance 1 with the training part's figures, and so is a regression's target while it is trained on.
+// A table's features must be numbers; they are scaled to mean 0 and variance 1 with the training part's figures, and so is a
+// regression's target while it is trained on.
 package finetune

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
@@ -26,7 +25,8 @@ func (s *session) export(model train.Trainable) error {
 	if err != nil {
 		return err
 	}
-	m, err := s.kerasModel(weights[len(weights)-2*(len(s.report.Hyperparameters.Hidden)+1):]) // behind a base's own
+	own := len(weights) - 2*(len(s.report.Hyperparameters.Hidden)+1) // of a base's that was trained, too
+	m, err := s.kerasModel(weights[own:])
 	if err != nil {
 		return fmt.Errorf("exporting: %w", err)
 	}
@@ -52,20 +52,17 @@ func (s *session) export(model train.Trainable) error {
 	if err != nil {
 		return err
 	}
-	if s.base != nil {
-		return s.verifyOnBase(dir, model)
+	if s.base == nil {
+		return s.verify(dir, model)
 	}
-	return s.verify(dir, model)
+	if err := s.verifyOnBase(dir, model); err != nil {
+		return err
+	}
+	return s.exportKeras(weights[:own], weights[own:], model)
 }
 
 // fingerprint is a hash of weights: variables of different models on one TensorFlow server must not share a name.
-func fingerprint(weights []train.Weight) string {
-	values := make([]*tensor.Tensor, len(weights))
-	for i, w := range weights {
-		values[i] = w.Value
-	}
-	return fingerprintOf(values)
-}
+func fingerprint(weights []train.Weight) string { return fingerprintOf(valuesOf(weights)) }
 
 func fingerprintOf(values []*tensor.Tensor) string {
 	h := sha256.New()
@@ -73,73 +70,6 @@ func fingerprintOf(values []*tensor.Tensor) string {
 		h.Write(v.Bytes())
 	}
 	return hex.EncodeToString(h.Sum(nil)[:6])
-}
-
-// layer is an entry of a Keras Sequential's configuration.
-func layer(class string, config map[string]any) map[string]any {
-	return map[string]any{"module": "keras.layers", "class_name": class, "config": config, "registered_name": nil}
-}
-
-// kerasModel returns the network as a Keras Sequential: what the data need first, the trained layers, and for a regression
-// the way back to the target's unit.
-func (s *session) kerasModel(weights []train.Weight) (*keras.Model, error) {
-	h := &s.report.Hyperparameters
-	layers := []any{layer("InputLayer", map[string]any{"batch_shape": append([]any{nil}, anys(s.data.input.shape)...), "dtype": "float32", "name": "inputs"})}
-	add := func(class, name string, config map[string]any) {
-		config["name"], config["dtype"] = name, "float32"
-		layers = append(layers, layer(class, config))
-	}
-	if s.data.input.scale != 0 && s.data.input.preprocess == "none" {
-		add("Rescaling", "rescaling", map[string]any{"scale": float64(s.data.input.scale), "offset": 0.0})
-	}
-	if len(s.data.input.shape) > 1 {
-		add("Flatten", "flatten", map[string]any{"data_format": "channels_last"})
-	}
-	if t := s.data.input.table; t.Mean != nil {
-		variance := make([]float64, len(t.Deviation))
-		for i, d := range t.Deviation {
-			variance[i] = d * d
-		}
-		add("Normalization", "normalization", map[string]any{"axis": []any{-1}, "invert": false, "mean": t.Mean, "variance": variance})
-	}
-	for i := 0; i <= len(h.Hidden); i++ {
-		name, units, activation := "dense", s.outputs, s.output
-		if i > 0 {
-			name = fmt.Sprintf("dense_%d", i)
-		}
-		if i < len(h.Hidden) {
-			units, activation = h.Hidden[i], h.Activation
-		}
-		add("Dense", name, map[string]any{"units": units, "activation": activation, "use_bias": true})
-		if i < len(h.Hidden) && h.Dropout > 0 {
-			add("Dropout", fmt.Sprintf("dropout_%d", i), map[string]any{"rate": h.Dropout})
-		}
-	}
-	if s.data.classes == nil {
-		add("Rescaling", "unit", map[string]any{"scale": s.data.target.Deviation[0], "offset": s.data.target.Mean[0]})
-	}
-	config, err := json.Marshal(map[string]any{"module": "keras", "class_name": "Sequential", "registered_name": nil,
-		"config": map[string]any{"name": "sequential", "trainable": true, "layers": layers}})
-	if err != nil {
-		return nil, err
-	}
-	m, err := keras.FromConfig(config)
-	if err != nil {
-		return nil, err
-	}
-	values := make([]*tensor.Tensor, len(weights))
-	for i, w := range weights {
-		values[i] = w.Value
-	}
-	return m, m.SetWeights(values)
-}
-
-func anys(x []int) []any {
-	y := make([]any, len(x))
-	for i, v := range x {
-		y[i] = v
-	}
-	return y
 }
 
 // signature names the graph's ends as a user of the model wants them: probabilities, [batch, classes], and class, the name of
@@ -253,9 +183,13 @@ func (s *session) sameAnswers(dir string, want []float32, answers map[string]*te
 	if s.data.classes == nil {
 		name = "prediction"
 	}
-	got, err := tensor.Data[float32](answers[name])
+	return s.sameAnswer(dir, want, answers[name])
+}
+
+func (s *session) sameAnswer(path string, want []float32, answer *tensor.Tensor) error {
+	got, err := tensor.Data[float32](answer)
 	if err != nil {
-		return fmt.Errorf("the exported model %s: output %s: %w", dir, name, err)
+		return fmt.Errorf("the exported model %s: %w", path, err)
 	}
 	step := len(got) * s.outputs / len(want) // 2 numbers for a sigmoid's one
 	for i, w := range want {
@@ -268,7 +202,7 @@ func (s *session) sameAnswers(dir string, want []float32, answers map[string]*te
 			at = i*step + step - 1
 		}
 		if d := math.Abs(float64(got[at]) - expected); !(d <= verifyTolerance*max(1, math.Abs(expected))) {
-			return fmt.Errorf("%s: the exported model answers %v where the trained one answers %v (sample %d)", filepath.Clean(dir), got[at], expected, i/s.outputs)
+			return fmt.Errorf("%s: the exported model answers %v where the trained one answers %v (sample %d)", filepath.Clean(path), got[at], expected, i/s.outputs)
 		}
 	}
 	return nil

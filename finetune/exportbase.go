@@ -171,6 +171,21 @@ func (s *session) verifyOnBase(dir string, model train.Trainable) error {
 		return fmt.Errorf("the exported model: %w", err)
 	}
 	defer func() { _ = loaded.Close() }()
+	return s.eachExample(model, func(p picture, want []float32) error {
+		signature, inputs, err := p.asked()
+		if err != nil {
+			return err
+		}
+		answers, err := loaded.CallSignature(context.Background(), signature, inputs)
+		if err != nil {
+			return fmt.Errorf("the exported model: %w", err)
+		}
+		return s.sameAnswers(dir, want, answers)
+	})
+}
+
+// eachExample visits a few of the training images, with what the trained model answers.
+func (s *session) eachExample(model train.Trainable, visit func(p picture, want []float32) error) error {
 	bound, err := model.Bind(&train.Dataset{X: s.data.training.X})
 	if err != nil {
 		return err
@@ -182,15 +197,7 @@ func (s *session) verifyOnBase(dir string, model train.Trainable) error {
 		if err := bound.Evaluate([]int32{int32(i)}, 1, want, nil); err != nil {
 			return err
 		}
-		signature, inputs, err := p.asked()
-		if err != nil {
-			return err
-		}
-		answers, err := loaded.CallSignature(context.Background(), signature, inputs)
-		if err != nil {
-			return fmt.Errorf("the exported model: %w", err)
-		}
-		if err := s.sameAnswers(dir, want, answers); err != nil {
+		if err := visit(p, want); err != nil {
 			return err
 		}
 	}

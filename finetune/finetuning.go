@@ -105,7 +105,7 @@ func (s *session) fineTune(ctx context.Context, head train.Trainable) (model tra
 	if err != nil {
 		return model, err
 	}
-	s.base.graph, err = s.unfrozen.trained(weights)
+	s.base.graph, err = s.unfrozen.trained(weights[:len(weights)-len(start)])
 	return model, err
 }
 
@@ -228,11 +228,11 @@ func (s *session) storeImages(ctx context.Context) (err error) {
 	return nil
 }
 
-// trained returns the base with the weights that training gave it, as constants.
+// trained returns the base with the weights that it has after training, as constants.
 func (u *unfrozen) trained(weights []train.Weight) (*graph.Graph, error) {
 	g := *u.base.Inference
 	g.Variables = maps.Clone(g.Variables)
-	for _, w := range weights[:len(g.Variables)] {
+	for _, w := range weights {
 		if g.Variables[w.Name] == nil {
 			return nil, fmt.Errorf("%w: the base has no variable %s", graph.ErrMalformed, w.Name)
 		}
