@@ -84,12 +84,20 @@ func classOf(l *Layer) (class, bool) {
 // walk is one pass over a model that adds its layers to a graph. The first pass records the variables and shapes; later
 // ones have the variables' values.
 type walk struct {
-	b      *graph.Builder
-	values bool
-	read   map[*Variable]graph.Ref
-	init   []graph.Ref
-	loops  []loop
-	path   []string // the layers being called, for messages
+	b        *graph.Builder
+	values   bool
+	read     map[*Variable]graph.Ref
+	handles  map[*Variable]graph.Ref // where values are known
+	called   []called
+	training *trainingPass // nil for inference
+	init     []graph.Ref
+	loops    []loop
+	path     []string // the layers being called, for messages
+}
+
+// newWalk starts a pass with the variables' values.
+func newWalk() *walk {
+	return &walk{b: graph.NewBuilder(), values: true, read: map[*Variable]graph.Ref{}, handles: map[*Variable]graph.Ref{}}
 }
 
 // Call is one call of a layer: what it is called with, and the graph to which it adds its computation.
@@ -141,7 +149,8 @@ func (c *Call) variable(name string, shape tensor.Shape, d tensor.DType, trainab
 			if v.Value == nil {
 				fail(ErrWeights, "weight %s has no value", v.Path)
 			}
-			ref = c.walk.b.Read(c.walk.b.Variable(nodeName(v.Path), v.Value))
+			c.walk.handles[v] = c.walk.b.Variable(nodeName(v.Path), v.Value)
+			ref = c.walk.b.Read(c.walk.handles[v])
 		} else {
 			ref = c.walk.b.Placeholder(nodeName(v.Path), d, shape)
 		}
@@ -277,6 +286,7 @@ func (w *walk) call(l *Layer, scope string, args []any, kwargs map[string]any) (
 		}
 		out = builderOf(l)(c)
 	}
+	w.called = append(w.called, called{l, out})
 	if l.OutputShapes == nil {
 		for _, v := range out {
 			l.OutputShapes = append(l.OutputShapes, v.Shape)
@@ -334,7 +344,7 @@ func (m *Model) buildVariables() (err error) {
 // have Keras's names. Dropout and its like do nothing; batch normalization uses the moving statistics.
 func (m *Model) Graph() (g *graph.Graph, err error) {
 	defer catch(&err)
-	w := &walk{b: graph.NewBuilder(), values: true, read: map[*Variable]graph.Ref{}}
+	w := newWalk()
 	in := w.placeholders(m)
 	out := w.model(m, in, "")
 	sig := graph.Signature{Name: graph.DefaultSignature, Method: "tensorflow/serving/predict"}

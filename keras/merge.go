@@ -199,8 +199,7 @@ func callMasking(c *Call) []Value {
 func init() {
 	register(class{call: callMasking, ownMask: true}, "Masking")
 	same := func(c *Call) []Value { return []Value{c.x()} }
-	register(class{call: same, passesMask: true}, "Dropout", "SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D", "AlphaDropout",
-		"GaussianDropout", "GaussianNoise", "ActivityRegularization")
+	register(class{call: same, passesMask: true}, "ActivityRegularization")
 	register(class{call: same, passesMask: true, keepsTypes: true}, "Identity")
 	register(class{call: same}, "RandomFlip", "RandomRotation", "RandomZoom", "RandomTranslation", "RandomContrast",
 		"RandomBrightness", "RandomSharpness", "RandomHue", "RandomSaturation", "RandomColorJitter", "RandomColorDegeneration",

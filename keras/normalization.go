@@ -42,8 +42,8 @@ func (c *Call) statistic(name string, shape tensor.Shape, d tensor.DType, traina
 	return c.cast(c.variable(name, shape, c.policy.variable, trainable), d)
 }
 
-// callBatchNormalization is gamma·(x - mean)/sqrt(variance + epsilon) + beta with the moving statistics
-// (Ioffe and Szegedy 2015).
+// callBatchNormalization is gamma·(x - mean)/sqrt(variance + epsilon) + beta with the moving statistics, in a training step
+// perhaps with the batch's (Ioffe and Szegedy 2015).
 func callBatchNormalization(c *Call) []Value {
 	in, cfg := c.x(), c.config()
 	x := c.atLeastFloat32(in)
@@ -68,6 +68,10 @@ func callBatchNormalization(c *Call) []Value {
 		}
 	}
 	epsilon := cfg.Float("epsilon", 1e-3)
+	batch := c.walk.training.normalizesBatch(c.Layer)
+	if batch && (cfg.Bool("renorm", false) || c.Kwargs["mask"] != nil || in.Mask != nil) {
+		fail(ErrUnsupported, "batch normalization of a training step with renorm or a mask")
+	}
 	if x.rank() == 4 && axis == 3 && x.DType == tensor.Float32 {
 		if !scale {
 			gamma = c.fill(1, x.DType, dim{n: n})
@@ -75,9 +79,30 @@ func callBatchNormalization(c *Call) []Value {
 		if !center {
 			beta = c.fill(0, x.DType, dim{n: n})
 		}
-		y := c.op("FusedBatchNormV3", []Value{x, gamma, beta, mean, variance}, graph.Attrs{"T": x.DType, "U": tensor.Float32,
-			"epsilon": float32(epsilon), "exponential_avg_factor": float32(1), "data_format": "NHWC", "is_training": false}, x.DType, x.Shape)
+		attrs := graph.Attrs{"T": x.DType, "U": tensor.Float32, "epsilon": float32(epsilon), "exponential_avg_factor": float32(1),
+			"data_format": "NHWC", "is_training": batch}
+		used := []Value{mean, variance}
+		if batch {
+			none := c.zeros(x.DType, dim{n: 0})
+			used = []Value{none, none}
+		}
+		y := c.op("FusedBatchNormV3", append([]Value{x, gamma, beta}, used...), attrs, x.DType, x.Shape)
+		if batch {
+			c.moveStatistics(mean, y.output(1, x.DType, shape), variance, c.biased(y.output(2, x.DType, shape), x), y.Ref)
+		}
 		return []Value{c.cast(y, c.policy.compute)}
+	}
+	if batch {
+		var axes []int
+		for i := range x.rank() {
+			if i != axis {
+				axes = append(axes, i)
+			}
+		}
+		m, v := c.moments(x, axes...)
+		m, v = c.reshape(m, dim{n: n}), c.reshape(v, dim{n: n})
+		c.moveStatistics(mean, m, variance, v, v.Ref)
+		mean, variance = m, v
 	}
 	inverse := c.unary("Rsqrt", c.shift(variance, epsilon))
 	if scale {
@@ -89,6 +114,22 @@ func callBatchNormalization(c *Call) []Value {
 	}
 	y := c.add(c.mul(x, c.lineUp(inverse, x, axis)), c.lineUp(offset, x, axis))
 	return []Value{c.cast(y, c.policy.compute)}
+}
+
+// biased undoes Bessel's correction, which FusedBatchNormV3 applies to the variance of a batch and Keras 3 does not: ·(n-1)/n, n
+// being the number of elements that the variance is of.
+func (c *Call) biased(variance, x Value) Value {
+	count := c.scalarOf(c.times(c.dims(x)[:3]...))
+	n := c.cast(count, tensor.Float32)
+	rest := c.cast(c.binary("Maximum", c.sub(count, c.int(1)), c.int(1)), tensor.Float32)
+	return c.mul(variance, c.div(rest, n))
+}
+
+// moveStatistics moves the layer's averages towards the batch's.
+func (c *Call) moveStatistics(mean, batchMean, variance, batchVariance Value, by graph.Ref) {
+	momentum := c.config().Float("momentum", 0.99)
+	c.move("moving_mean", mean, batchMean, momentum, by)
+	c.move("moving_variance", variance, batchVariance, momentum, by)
 }
 
 // moments returns mean and variance over axes, which stay with length 1.

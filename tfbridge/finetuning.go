@@ -9,10 +9,11 @@ import (
 )
 
 // Base is the part of a network in front of its head, as a graph to train through. Its variables are resource variables
-// (VarHandleOp, read by ReadVariableOp) whose values stand in Variables. Neither graph is changed.
+// (VarHandleOp, read by ReadVariableOp) whose values stand in Variables. The graphs must not have been folded or fused
+// (graph.Fold), and are not changed.
 type Base struct {
-	// Inference computes features: one signature with one input, float32 images [n, height, width, channels], and one output,
-	// float32 [n, width].
+	// Inference computes features: one signature with one input, float32 [n, …], usually images [n, height, width, channels],
+	// and one output, float32 [n, width].
 	Inference *graph.Graph
 	// Training is the same in a training step, with the same variables by the names of their nodes; nil for Inference.
 	Training *graph.Graph
@@ -24,14 +25,50 @@ type Base struct {
 	Trainable []string
 }
 
+// headScope starts the names of a head's weights behind a base.
+const headScope = "head/"
+
 // NewFineTuning builds a network of a base and a head that are trained together on TensorFlow's kernels, as NewMLP does the
-// head alone: m.Inputs is the width of the base's features. Weights are the base's variables, those in Trainable first, then
-// the head's, which start from headWeights, in NewMLP's order, or, where that is nil, as NewMLP's do.
+// head alone: m.Inputs is the width of the base's features.
 //
-// A data set's X is [samples, height, width, channels], float32 or uint8. It stays where it is, in memory or in a file that
-// is mapped into it; each step is fed the samples of its batch.
+// Weights are the base's float32 variables, by their names, those in Trainable first, in its order, then the others by name;
+// then the head's, "head/dense/kernel" …, which start from headWeights, in NewMLP's order, or, where that is nil, as NewMLP's do.
+//
+// A data set's X is [samples, height, width, channels], or what else the base takes, float32 or uint8. It stays where it is, in
+// memory or in a file that is mapped into it; each step is fed the samples of its batch.
 //
 // Errors wrap graph.ErrUnsupported, and name the op, where the base cannot be differentiated; else see NewMLP.
 func NewFineTuning(b Base, m train.MLP, headWeights []*tensor.Tensor, l train.Loss, o train.Optimizer, seed uint64, opts Options) (train.Trainable, error) {
-	return nil, fmt.Errorf("%w: training through a base is not implemented yet", graph.ErrUnsupported)
+	if err := checkTraining(m, l, o, &opts); err != nil {
+		return nil, err
+	}
+	head, err := glorot(m, seed)
+	if err != nil {
+		return nil, err
+	}
+	if err := replace(head, headWeights); err != nil {
+		return nil, fmt.Errorf("head: %w", err)
+	}
+	for i := range head {
+		head[i].Name = headScope + head[i].Name
+	}
+	return newFineTuned(b, m, l, o, seed, opts, head)
+}
+
+// replace gives weights other values; nil keeps them.
+func replace(weights []train.Weight, values []*tensor.Tensor) error {
+	if values == nil {
+		return nil
+	}
+	if len(values) != len(weights) {
+		return fmt.Errorf("%w: %d weights, %d were given", train.ErrData, len(weights), len(values))
+	}
+	for i := range weights {
+		w := &weights[i]
+		if v := values[i]; v == nil || v.DType() != tensor.Float32 || !v.Shape().Equal(w.Value.Shape()) {
+			return fmt.Errorf("%w: %s is %v, %v was given", train.ErrData, w.Name, w.Value, v)
+		}
+		w.Value = values[i]
+	}
+	return nil
 }

@@ -18,23 +18,24 @@ import (
 //
 // Errors wrap train.ErrOption, ErrOptions, ErrTensorFlow or ErrNotBuilt.
 func NewMLP(m train.MLP, l train.Loss, o train.Optimizer, seed uint64, opts Options) (train.Trainable, error) {
-	if err := m.Validate(); err != nil {
-		return nil, err
-	}
-	if err := l.Validate(); err != nil {
-		return nil, err
-	}
-	if err := o.Validate(); err != nil {
-		return nil, err
-	}
-	if err := opts.check(); err != nil {
+	if err := checkTraining(m, l, o, &opts); err != nil {
 		return nil, err
 	}
 	weights, err := glorot(m, seed)
 	if err != nil {
 		return nil, err
 	}
-	return newTrainable(m, l, o, seed, opts, weights)
+	return newMLP(m, l, o, seed, opts, weights)
+}
+
+// checkTraining says what is wrong with how a network is to be trained.
+func checkTraining(m train.MLP, l train.Loss, o train.Optimizer, opts *Options) error {
+	for _, check := range []func() error{m.Validate, l.Validate, o.Validate, opts.check} {
+		if err := check(); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // glorot returns the first weights of a network: kernels uniform in ±√(6 / (inputs + units)), biases 0.

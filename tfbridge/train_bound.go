@@ -16,12 +16,13 @@ import (
 	"github.com/cambium-go/cambium/train"
 )
 
-// bound is a data set in TensorFlow's memory.
+// bound is a data set in TensorFlow's memory; what a base takes stays in Go's.
 type bound struct {
 	t       *trainable
 	copied  *copied
 	kind    kind
 	samples int
+	x       *tensor.Tensor // of a base
 }
 
 // Bind copies a data set into variables of its own.
@@ -58,26 +59,17 @@ func (b *bound) tensors(d *train.Dataset) (map[string]*tensor.Tensor, error) {
 	if b.samples == 0 {
 		return nil, fmt.Errorf("%w: there are no samples", train.ErrData)
 	}
-	if d.Features() != t.mlp.Inputs {
-		return nil, fmt.Errorf("%w: samples of %d features for a network of %d inputs", train.ErrData, d.Features(), t.mlp.Inputs)
-	}
 	if d.X.DType() != tensor.Float32 && d.X.DType() != tensor.Uint8 {
 		return nil, fmt.Errorf("%w: features are %v; float32 and uint8 can be trained on", train.ErrData, d.X.DType())
 	}
-	x, err := d.X.Reshape(b.samples, t.mlp.Inputs)
-	if err != nil {
-		return nil, err
-	}
 	b.kind = kind{bytes: d.X.DType() == tensor.Uint8, targets: d.Y != nil, weights: d.Y != nil && d.Weights != nil}
-	feeds := map[string]*tensor.Tensor{nodeX: x}
+	feeds := map[string]*tensor.Tensor{}
 	if b.kind.bytes {
 		feeds[nodeScale] = tensor.Scalar(d.FeatureScale())
 	}
-	if !b.kind.targets {
-		return feeds, nil
-	}
-	if err := d.Validate(t.loss, t.mlp.Outputs); err != nil {
-		return nil, err
+	err := b.features(d, feeds)
+	if err != nil || !b.kind.targets {
+		return feeds, err
 	}
 	y, err := d.Targets()
 	if err != nil {
@@ -96,6 +88,30 @@ func (b *bound) tensors(d *train.Dataset) (map[string]*tensor.Tensor, error) {
 		feeds[nodeWeights], err = tensor.Of(d.Weights, b.samples)
 	}
 	return feeds, err
+}
+
+// features adds the samples, where they are to lie in TensorFlow's memory, and checks the data set. What a base takes may be more
+// than fits into memory: each batch is looked at when it is fed.
+func (b *bound) features(d *train.Dataset, feeds map[string]*tensor.Tensor) error {
+	t := b.t
+	if t.base != nil {
+		if !compatible(t.base.sample, d.X.Shape()[1:]) {
+			return fmt.Errorf("%w: samples of %v for a base that takes %v", train.ErrData, d.X.Shape()[1:], t.base.sample)
+		}
+		b.x = d.X
+		if b.kind.targets {
+			return d.ValidateTargets(t.loss, t.mlp.Outputs)
+		}
+		return nil
+	}
+	if d.Features() != t.mlp.Inputs {
+		return fmt.Errorf("%w: samples of %d features for a network of %d inputs", train.ErrData, d.Features(), t.mlp.Inputs)
+	}
+	var err error
+	if feeds[nodeX], err = d.X.Reshape(b.samples, t.mlp.Inputs); err == nil && b.kind.targets {
+		err = d.Validate(t.loss, t.mlp.Outputs)
+	}
+	return err
 }
 
 // check looks at the arguments of Train and Evaluate.
@@ -175,15 +191,7 @@ func (b *bound) run(p *plan, order []int32, out []float32, training bool) (float
 	t := b.t
 	c := t.call
 	c.grow(len(p.inputs), len(p.outputs))
-	err := put(c, 0, tensor.Int32, order)
-	if err == nil && training {
-		k := t.optimizer.Coefficients(t.iterations, t.optimizer.RateAt(t.iterations, t.rate))
-		err = put(c, 1, tensor.Float32, []float32{k.LearningRate, k.Alpha, k.Decay})
-		if err == nil && len(p.inputs) > 2 {
-			err = put(c, 2, tensor.Int64, []int64{int64(t.seed.At(0)), t.iterations})
-		}
-	}
-	if err != nil {
+	if err := b.feed(c, p, order); err != nil {
 		return 0, err
 	}
 	c.setOptions(0, !t.gpu)
@@ -200,6 +208,53 @@ func (b *bound) run(p *plan, order []int32, out []float32, training bool) (float
 	}
 	copy(out, c.floats(0))
 	return loss, nil
+}
+
+// feed sets the inputs of a plan.
+func (b *bound) feed(c *call, p *plan, order []int32) error {
+	t := b.t
+	for i := range p.inputs {
+		var err error
+		switch p.inputs[i].Name {
+		case nodeIndex:
+			err = put(c, i, tensor.Int32, order)
+		case nodeCoefficients:
+			k := t.optimizer.Coefficients(t.iterations, t.optimizer.RateAt(t.iterations, t.rate))
+			err = put(c, i, tensor.Float32, []float32{k.LearningRate, k.Alpha, k.Decay})
+		case nodeSeed:
+			err = put(c, i, tensor.Int64, []int64{int64(t.seed.At(0)), t.iterations})
+		case nodeSamples:
+			err = b.gather(c, i, order)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// gather copies the samples of a batch into the memory of input i.
+func (b *bound) gather(c *call, i int, order []int32) error {
+	data, shape := b.x.Bytes(), b.x.Shape()
+	size := len(data) / b.samples
+	buffer, err := c.reserve(i, len(order)*size)
+	if err != nil {
+		return err
+	}
+	to := unsafe.Slice((*byte)(buffer.data), len(order)*size)
+	for k, s := range order {
+		copy(to[k*size:(k+1)*size], data[int(s)*size:])
+	}
+	v := &unsafe.Slice(c.c.inputs, i+1)[i]
+	v.dtype, v.rank, v.bytes = C.int32_t(b.x.DType()), C.int32_t(len(shape)), C.size_t(len(to))
+	for k, d := range shape {
+		v.dims[k] = C.int64_t(d)
+	}
+	v.dims[0] = C.int64_t(len(order))
+	if !b.kind.bytes {
+		return train.CheckFeatures(unsafe.Slice((*float32)(buffer.data), len(to)/4), order)
+	}
+	return nil
 }
 
 // put copies a vector into the memory of input i.

@@ -37,12 +37,17 @@ type trainable struct {
 // networks counts those of this process.
 var networks atomic.Int64
 
-func newTrainable(m train.MLP, l train.Loss, o train.Optimizer, seed uint64, opts Options, weights []train.Weight) (train.Trainable, error) {
+func newMLP(m train.MLP, l train.Loss, o train.Optimizer, seed uint64, opts Options, weights []train.Weight) (train.Trainable, error) {
+	return newTrainable(nil, m, l, o, seed, opts, weights)
+}
+
+func newTrainable(b *base, m train.MLP, l train.Loss, o train.Optimizer, seed uint64, opts Options, weights []train.Weight) (train.Trainable, error) {
 	config, err := opts.config()
 	if err != nil {
 		return nil, err
 	}
-	n := &network{mlp: m, loss: l, optimizer: o, weights: weights, slots: o.SlotVariables(weights), scope: fmt.Sprintf("network_%d/", networks.Add(1))}
+	changed := slices.DeleteFunc(slices.Clone(weights), func(w train.Weight) bool { return !w.Trainable })
+	n := &network{base: b, mlp: m, loss: l, optimizer: o, weights: weights, slots: o.SlotVariables(changed), scope: fmt.Sprintf("network_%d/", networks.Add(1))}
 	t := &trainable{network: n, rate: o.LearningRate, graphs: map[kind]*tfproto.GraphDef{}, idle: map[kind][]*copied{}, bounds: map[*bound]struct{}{}}
 	t.Seed(seed)
 	if _, err := t.graph(kind{targets: true}); err != nil { // what cannot be built is found out now
@@ -52,7 +57,7 @@ func newTrainable(m train.MLP, l train.Loss, o train.Optimizer, seed uint64, opt
 	if err != nil {
 		return nil, err
 	}
-	t.nodes = slices.Clone(g.Def.GetNode())
+	t.nodes = slices.Clone(g.Def.GetNode())[:len(n.weights)+len(n.slots)]
 	if t.session, err = load(g, &opts, config); err != nil {
 		return nil, err
 	}
@@ -248,6 +253,9 @@ func (c *copied) plan(t *trainable, training, withLoss bool) (*plan, error) {
 		return *at, nil
 	}
 	in, out, targets := []string{nodeIndex}, []string{nodePredictions}, []string(nil)
+	if t.base != nil {
+		in = append(in, nodeSamples)
+	}
 	loss := nodeLoss
 	if training {
 		in, out, loss, targets = append(in, nodeCoefficients), []string{nodeTrained}, nodeTrainLoss, []string{c.prefix + nodeStep}
@@ -263,7 +271,11 @@ func (c *copied) plan(t *trainable, training, withLoss bool) (*plan, error) {
 		for i, n := range nodes {
 			names[i] = c.prefix + n + ":0"
 		}
-		return t.session.ports(names)
+		ports, err := t.session.ports(names)
+		for i := range ports {
+			ports[i].Name = nodes[i]
+		}
+		return ports, err
 	}
 	inputs, err := named(in)
 	if err != nil {

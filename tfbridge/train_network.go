@@ -12,9 +12,10 @@ import (
 )
 
 // The names of a network's nodes that are fed, fetched and run. The data set lies in the variables data/x, data/y and
-// data/weights; a batch is the indices of its samples.
+// data/weights; a batch is the indices of its samples. What a base takes does not lie in data/x, but is fed.
 const (
 	nodeIndex        = "index"        // [batch] int32
+	nodeSamples      = "samples"      // [batch, …], of a base
 	nodeCoefficients = "coefficients" // [3] float32: learning rate, alpha, decay
 	nodeSeed         = "seed"         // [2] int64, where there is dropout
 	nodeX            = "data/x"       // [samples, features]
@@ -32,12 +33,13 @@ const (
 // kind is what a data set has.
 type kind struct{ bytes, targets, weights bool }
 
-// network is a perceptron with the variables that it shares with its other copies in a session.
+// network is a perceptron, perhaps behind a base, with the variables that it shares with its other copies in a session.
 type network struct {
+	base      *base // nil where there is none
 	mlp       train.MLP
 	loss      train.Loss
 	optimizer train.Optimizer
-	weights   []train.Weight
+	weights   []train.Weight // the base's, then the perceptron's
 	slots     []train.SlotVariable
 	scope     string // starts the shared names of the variables
 }
@@ -47,11 +49,15 @@ type writer struct {
 	ops
 	*network
 	kind      kind
-	data      []graph.Ref // handles
-	variables []updated   // without gradients
-	rows      graph.Ref   // float32
-	x, y, w   graph.Ref   // the batch
+	data      []graph.Ref          // handles
+	handles   map[string]graph.Ref // of the variables, by name
+	reads     map[string]graph.Ref // of those that are not trainable
+	variables []updated            // the trainable ones, without gradients
+	head      []updated            // the perceptron's among them
+	rows      graph.Ref            // float32
+	x, y, w   graph.Ref            // the batch
 	seed      graph.Ref
+	updates   []graph.Ref // control inputs of the step: what the base moves
 }
 
 // variables returns a graph of the variables alone, with the values that they start with.
@@ -75,12 +81,17 @@ func (n *network) variables() (*graph.Graph, error) {
 		}
 		b.Variable(n.scope+s.Name, t)
 	}
+	if n.base != nil {
+		for _, v := range n.base.constants {
+			b.Variable(n.scope+v.name, v.value)
+		}
+	}
 	return b.Finish()
 }
 
 // write returns the graph that evaluates and, where there are targets, trains.
 func (n *network) write(k kind) (*tfproto.GraphDef, error) {
-	w := &writer{ops: ops{graph.NewBuilder()}, network: n, kind: k}
+	w := &writer{ops: ops{graph.NewBuilder()}, network: n, kind: k, handles: map[string]graph.Ref{}, reads: map[string]graph.Ref{}}
 	w.batch()
 	w.read()
 	if err := w.evaluation(); err != nil {
@@ -132,12 +143,18 @@ func (w *writer) batch() {
 	}
 	w.rows = w.Op("Cast", "rows", []graph.Ref{w.Op("Size", "size", []graph.Ref{index}, graph.Attrs{"T": tensor.Int32, "out_type": tensor.Int32})},
 		graph.Attrs{"SrcT": tensor.Int32, "DstT": tensor.Float32})
+	d := tensor.Float32
 	if w.kind.bytes {
-		raw := gather(nodeX, tensor.Uint8, w.mlp.Inputs)
-		scale := w.Op("ReadVariableOp", "scale", []graph.Ref{w.datum(nodeScale, tensor.Float32, tensor.Shape{})}, graph.Attrs{"dtype": tensor.Float32})
-		w.x = w.mul(w.Op("Cast", "features", []graph.Ref{raw}, graph.Attrs{"SrcT": tensor.Uint8, "DstT": tensor.Float32}), scale)
+		d = tensor.Uint8
+	}
+	if w.base != nil {
+		w.x = w.Placeholder(nodeSamples, d, append(tensor.Shape{-1}, w.base.sample...))
 	} else {
-		w.x = gather(nodeX, tensor.Float32, w.mlp.Inputs)
+		w.x = gather(nodeX, d, w.mlp.Inputs)
+	}
+	if w.kind.bytes {
+		scale := w.Op("ReadVariableOp", "scale", []graph.Ref{w.datum(nodeScale, tensor.Float32, tensor.Shape{})}, graph.Attrs{"dtype": tensor.Float32})
+		w.x = w.mul(w.Op("Cast", "features", []graph.Ref{w.x}, graph.Attrs{"SrcT": d, "DstT": tensor.Float32}), scale)
 	}
 	switch {
 	case !w.kind.targets:
@@ -156,21 +173,24 @@ func (w *writer) batch() {
 func (w *writer) read() {
 	for _, v := range w.weights {
 		h := w.shared(v.Name, w.scope+v.Name, tensor.Float32, v.Value.Shape())
-		w.variables = append(w.variables, updated{handle: h, value: w.value(h)})
+		w.handles[v.Name] = h
+		if v.Trainable {
+			w.variables = append(w.variables, updated{handle: h, value: w.value(h)})
+		}
 	}
+	w.head = w.variables[len(w.variables)-2*(len(w.mlp.Hidden)+1):]
 }
 
 func (w *writer) value(handle graph.Ref) graph.Ref {
 	return w.Op("ReadVariableOp", string(handle)+"/read", []graph.Ref{handle}, graph.Attrs{"dtype": tensor.Float32})
 }
 
-// forward writes the layers; where seed is not "", with dropout. It returns the predictions, and what the last activation
-// took.
-func (w *writer) forward(seed graph.Ref) (x, logits graph.Ref, err error) {
-	x = w.x
-	for i := 0; i < len(w.variables); i += 2 {
-		logits = w.f("BiasAdd", w.f("MatMul", x, w.variables[i].value), w.variables[i+1].value)
-		last := i+2 == len(w.variables)
+// forward writes the perceptron's layers; where seed is not "", with dropout. It returns the predictions, and what the last
+// activation took.
+func (w *writer) forward(x, seed graph.Ref) (y, logits graph.Ref, err error) {
+	for i := 0; i < len(w.head); i += 2 {
+		logits = w.f("BiasAdd", w.f("MatMul", x, w.head[i].value), w.head[i+1].value)
+		last := i+2 == len(w.head)
 		name := w.mlp.Activation
 		if last {
 			name = w.mlp.OutputActivation
@@ -213,7 +233,11 @@ func (w *writer) named(name string, x graph.Ref) {
 }
 
 func (w *writer) evaluation() error {
-	p, logits, err := w.forward("")
+	x, err := w.features(false)
+	if err != nil {
+		return err
+	}
+	p, logits, err := w.forward(x, "")
 	if err != nil {
 		return err
 	}
@@ -228,8 +252,8 @@ func (w *writer) evaluation() error {
 // penalty returns L1·Σ|w| + L2·Σw² over the kernels; "" where both are 0.
 func (w *writer) penalty() graph.Ref {
 	var terms []graph.Ref
-	for i := 0; i < len(w.variables); i += 2 {
-		v := w.variables[i].value
+	for i := 0; i < len(w.head); i += 2 {
+		v := w.head[i].value
 		if w.mlp.L1 > 0 {
 			terms = append(terms, w.scale(w.sum(w.f("Abs", v), false, 0, 1), w.mlp.L1))
 		}
@@ -257,10 +281,19 @@ func (w *writer) total(each, penalty graph.Ref) graph.Ref {
 
 // training writes a step: the forward pass with dropout, the gradients, and the optimizer's update of every variable.
 func (w *writer) training() error {
-	if w.mlp.Dropout > 0 && len(w.mlp.Hidden) > 0 {
+	dropout := w.mlp.Dropout > 0 && len(w.mlp.Hidden) > 0
+	if dropout || w.base.random() {
 		w.seed = w.Placeholder(nodeSeed, tensor.Int64, tensor.Shape{2})
 	}
-	p, logits, err := w.forward(w.seed)
+	x, err := w.features(true)
+	if err != nil {
+		return err
+	}
+	seed := graph.Ref("")
+	if dropout {
+		seed = w.seed
+	}
+	p, logits, err := w.forward(x, seed)
 	if err != nil {
 		return err
 	}
@@ -277,7 +310,7 @@ func (w *writer) training() error {
 	fed := w.Placeholder(nodeCoefficients, tensor.Float32, tensor.Shape{3})
 	parts := w.Op("Unpack", "rates", []graph.Ref{fed}, graph.Attrs{"T": tensor.Float32, "num": 3, "axis": 0})
 	r := rates{parts, parts.Output(1), parts.Output(2)}
-	var done []graph.Ref
+	done := w.updates
 	for i, v := range w.variables {
 		v.gradient = gradients[i]
 		for _, op := range w.update(w.optimizer, r, v) {

@@ -88,6 +88,11 @@ func (d *Dataset) Validate(l Loss, width int) error {
 	if err := d.validateFeatures(); err != nil {
 		return err
 	}
+	return d.ValidateTargets(l, width)
+}
+
+// ValidateTargets is Validate without a look at the features, which may be more than fits into memory.
+func (d *Dataset) ValidateTargets(l Loss, width int) error {
 	n, tw := d.Samples(), l.TargetWidth(width)
 	y, err := d.Targets()
 	if err != nil {
@@ -137,6 +142,17 @@ func (d *Dataset) validateFeatures() error {
 		return fmt.Errorf("%w: feature %d of sample %d is %v", ErrData, at%d.Features(), at/d.Features(), x[at])
 	}
 	return nil
+}
+
+// CheckFeatures returns an error that names the first sample with a NaN or infinity among its features; x is the samples whose
+// numbers are in order.
+func CheckFeatures(x []float32, order []int32) error {
+	at := firstNotFinite(x)
+	if at < 0 {
+		return nil
+	}
+	features := len(x) / len(order)
+	return fmt.Errorf("%w: feature %d of sample %d is %v", ErrData, at%features, order[at/features], x[at])
 }
 
 // firstNotFinite returns the index of the first NaN or infinity, -1 if there is none. v-v is 0 for every other number.
