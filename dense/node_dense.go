@@ -64,6 +64,14 @@ func (n *denseNode) kernelGradient(t *tape, panel, down int, g []float32) {
 	kernel.Outer(t.in.from(down, 0), t.dOut.from(panel, 0), t.rows(), left(k.inputs, down), left(k.columns, panel), g)
 }
 
+// learn computes the same gradient and applies a rule to the block with it; g, as long as the block, is for its use.
+func (n *denseNode) learn(t *tape, panel, down int, r kernel.Rule, m, v []float32, constants *[8]float32, g []float32) {
+	k := n.kernel
+	first, end := k.extent(panel, down)
+	kernel.OuterUpdate(r, t.in.from(down, 0), t.dOut.from(panel, 0), t.rows(), left(k.inputs, down), left(k.columns, panel), k.value[first:end],
+		m, v, constants, g)
+}
+
 func (n *denseNode) biasGradient(t *tape, panel int, g []float32) {
 	kernel.ColumnSum(t.dOut.from(panel, 0), t.rows(), g)
 }

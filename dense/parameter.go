@@ -63,6 +63,17 @@ func (p *parameter) extent(panel, down int) (first, end int) {
 	return first, first + min(kernel.Width, p.inputs-down*kernel.Width)*kernel.Width
 }
 
+// slotsOf returns what a kernel's rule takes for m and v: a part of the one or two slots, or of the value where there are none.
+func (p *parameter) slotsOf(first, end int) (m, v []float32) {
+	switch len(p.slots) {
+	case 0:
+		return p.value[first:end], p.value[first:end]
+	case 1:
+		return p.slots[0][first:end], p.slots[0][first:end]
+	}
+	return p.slots[0][first:end], p.slots[1][first:end]
+}
+
 // pack copies row-major values into the layout.
 func (p *parameter) pack(dst, src []float32) {
 	for i := range p.inputs {

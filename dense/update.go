@@ -155,14 +155,22 @@ func (u *updater) run1(task *updateTask, s *scratch) {
 	u.t.prepareOwn(task.entry, task.panel, s)
 	tp, node := &s.own.tapes[task.entry], u.t.m.entries[task.entry].node
 	for down := task.first; down < task.last; down++ {
-		first, end := task.parameter.extent(task.panel, down)
+		p := task.parameter
+		first, end := p.extent(task.panel, down)
 		g := s.tile[:end-first]
-		if d, ok := node.(*denseNode); ok {
+		d, ok := node.(*denseNode)
+		switch {
+		case ok && u.direct(p):
+			m, v := p.slotsOf(first, end)
+			d.learn(tp, task.panel, down, u.rule, m, v, &u.constants, g)
+			p.updated(task.panel, down)
+			continue
+		case ok:
 			d.kernelGradient(tp, task.panel, down, g)
-		} else {
-			node.(vectorLearner).vectorGradient(tp, task.parameter, task.panel, g)
+		default:
+			node.(vectorLearner).vectorGradient(tp, p, task.panel, g)
 		}
-		u.finish(task.parameter, task.panel, down, g, s)
+		u.finish(p, task.panel, down, g, s)
 	}
 	if task.bias != nil {
 		g := s.tile[:kernel.Width]
@@ -178,6 +186,11 @@ func (u *updater) prefetch(task *updateTask) {
 	for _, i := range next[len(next)*task.from>>16 : len(next)*task.upto>>16] {
 		u.t.data.prefetch(int(i))
 	}
+}
+
+// direct reports whether nothing comes between a block's gradient and its update.
+func (u *updater) direct(p *parameter) bool {
+	return !u.norms && !u.general && u.t.m.optimizer.ClipValue == 0 && p.regularizer.zero() && (u.rule == kernel.Adam || u.current.Decay == 0)
 }
 
 // finish adds the regularizers' gradient to that of a block and uses it, or keeps it where a norm is needed.
@@ -255,17 +268,12 @@ func (u *updater) update(p *parameter, panel, down int, g []float32, s *scratch)
 			slots[i] = p.slots[i][first:end]
 		}
 		o.Update(u.current, w, g, slots)
-	case u.rule == kernel.Adam:
-		kernel.Update(u.rule, w, g, p.slots[0][first:end], p.slots[1][first:end], &u.constants)
 	default:
-		if u.current.Decay != 0 {
+		if u.rule != kernel.Adam && u.current.Decay != 0 {
 			kernel.Scale(w, w, 1-u.current.Decay, 0)
 		}
-		slot := w // SGD has none
-		if len(p.slots) > 0 {
-			slot = p.slots[0][first:end]
-		}
-		kernel.Update(u.rule, w, g, slot, slot, &u.constants)
+		m, v := p.slotsOf(first, end)
+		kernel.Update(u.rule, w, g, m, v, &u.constants)
 	}
 	p.updated(panel, down)
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -121,6 +122,35 @@ func TestProductRowAlone(t *testing.T) {
 						require.Equal(t, batch.data[(p*rows+row)*Width:][:Width], alone.data[p*Width:][:Width])
 					}
 					alone.check(t)
+				}
+			}
+		}
+	})
+}
+
+// TestOuterUpdate shows that fusing changes no bit.
+func TestOuterUpdate(t *testing.T) {
+	onEveryLevel(t, func(t *testing.T) {
+		r := rand.New(rand.NewPCG(5, 2))
+		for rule := SGD; rule < ruleCount; rule++ {
+			for _, inputs := range []int{1, 7, 8, 16, 29, 32} {
+				for _, rows := range []int{1, 4, 11} {
+					for _, columns := range []int{10, 32} {
+						x, dy, n := random(r, rows*Width, 1), random(r, rows*Width, 1), inputs*Width
+						w, m, v := random(r, n, 1), random(r, n, 1), random(r, n, 1)
+						for i := range v.data {
+							v.data[i] *= v.data[i]
+						}
+						k := [8]float32{0.01, 0.9, 0.1, 1e-3, 0.99}
+						g, wantW, wantM, wantV := make([]float32, n), slices.Clone(w.data), slices.Clone(m.data), slices.Clone(v.data)
+						Outer(x.data, dy.data, rows, inputs, columns, g)
+						Update(rule, wantW, g, wantM, wantV, &k)
+						OuterUpdate(rule, x.data, dy.data, rows, inputs, columns, w.data, m.data, v.data, &k, g)
+						require.Equal(t, [3][]float32{wantW, wantM, wantV}, [3][]float32{w.data, m.data, v.data}, "rule %d, %d inputs, %d rows, %d columns", rule, inputs, rows, columns)
+						w.check(t)
+						m.check(t)
+						v.check(t)
+					}
 				}
 			}
 		}

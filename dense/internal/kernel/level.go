@@ -57,7 +57,7 @@ type table struct {
 	rows                      int // rows of the largest tile
 	width                     int // columns of a tile: 32 or 16
 	product, productHalf      [9]func(x *float32, xPanel uintptr, k int, w, init *float32, initStride uintptr, out *float32)
-	outer, outerHalf          [9]func(x, dy *float32, rows int, out *float32, tiles int)
+	outer, outerHalf          [9]func(x, dy *float32, rows, tiles int, out *float32)
 	gemv                      [5]func(x *float32, xPanel uintptr, k int, w *float32, wPanel uintptr, init, out *float32, outPanel uintptr)
 	activation                [activationCount]func(dst, src *float32, n int, alpha float32)
 	gradient                  [activationCount]func(dz, dy, ref *float32, n int, alpha float32)
@@ -73,6 +73,7 @@ type table struct {
 	softmax                   func(dst, src *float32, rows int, panel uintptr, panels int, mask, top, sum *float32)
 	softmaxHalf               func(dst, src *float32, rows int, mask, top, sum *float32)
 	update                    [ruleCount]func(w, g, m, v *float32, n int, consts *[8]float32)
+	outerUpdate               [ruleCount]func(x, dy *float32, rows, tiles int, w, m, v *float32, consts *[8]float32) // tiles of rows by 32, or nil
 	gather                    func(dst *float32, panel uintptr, panels int, src *float32)
 	gatherBytes               func(dst *float32, panel uintptr, panels int, src *uint8)
 	transpose                 func(dst, src *float32)

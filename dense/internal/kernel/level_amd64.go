@@ -41,8 +41,8 @@ var table512 = table{
 	rows: 8, width: 32,
 	product:     [9]func(x *float32, xPanel uintptr, k int, w, init *float32, initStride uintptr, out *float32){1: product1x512, 2: product2x512, 3: product3x512, 4: product4x512, 5: product5x512, 6: product6x512, 7: product7x512, 8: product8x512},
 	productHalf: [9]func(x *float32, xPanel uintptr, k int, w, init *float32, initStride uintptr, out *float32){1: productHalf1x512, 2: productHalf2x512, 3: productHalf3x512, 4: productHalf4x512, 5: productHalf5x512, 6: productHalf6x512, 7: productHalf7x512, 8: productHalf8x512},
-	outer:       [9]func(x, dy *float32, rows int, out *float32, tiles int){1: outer1x512, 2: outer2x512, 3: outer3x512, 4: outer4x512, 5: outer5x512, 6: outer6x512, 7: outer7x512, 8: outer8x512},
-	outerHalf:   [9]func(x, dy *float32, rows int, out *float32, tiles int){1: outerHalf1x512, 2: outerHalf2x512, 3: outerHalf3x512, 4: outerHalf4x512, 5: outerHalf5x512, 6: outerHalf6x512, 7: outerHalf7x512, 8: outerHalf8x512},
+	outer:       [9]func(x, dy *float32, rows, tiles int, out *float32){1: outer1x512, 2: outer2x512, 3: outer3x512, 4: outer4x512, 5: outer5x512, 6: outer6x512, 7: outer7x512, 8: outer8x512},
+	outerHalf:   [9]func(x, dy *float32, rows, tiles int, out *float32){1: outerHalf1x512, 2: outerHalf2x512, 3: outerHalf3x512, 4: outerHalf4x512, 5: outerHalf5x512, 6: outerHalf6x512, 7: outerHalf7x512, 8: outerHalf8x512},
 	gemv:        [5]func(x *float32, xPanel uintptr, k int, w *float32, wPanel uintptr, init, out *float32, outPanel uintptr){1: gemv1x512, 2: gemv2x512, 4: gemv4x512},
 	activation: [activationCount]func(dst, src *float32, n int, alpha float32){
 		relu512, relu6512, leakyRelu512, elu512, selu512, sigmoid512, hardSigmoid512, tanh512, softplus512, softsign512, exponential512, silu512, mish512, gelu512, geluTanh512,
@@ -63,13 +63,14 @@ var table512 = table{
 	softmax:        softmax512,
 	softmaxHalf:    softmaxHalf512,
 	update:         [ruleCount]func(w, g, m, v *float32, n int, consts *[8]float32){sgd512, momentum512, nesterov512, rmsprop512, adagrad512, adam512},
+	outerUpdate:    [ruleCount]func(x, dy *float32, rows, tiles int, w, m, v *float32, consts *[8]float32){sgdOuter512, momentumOuter512, nesterovOuter512, rmspropOuter512, adagradOuter512, adamOuter512},
 	gather:         gather256, gatherBytes: gatherBytes256, transpose: transpose256,
 }
 
 var table256 = table{
 	rows: 6, width: 16,
 	product: [9]func(x *float32, xPanel uintptr, k int, w, init *float32, initStride uintptr, out *float32){1: product1x256, 2: product2x256, 3: product3x256, 4: product4x256, 5: product5x256, 6: product6x256},
-	outer:   [9]func(x, dy *float32, rows int, out *float32, tiles int){1: outer1x256, 2: outer2x256, 3: outer3x256, 4: outer4x256, 5: outer5x256, 6: outer6x256},
+	outer:   [9]func(x, dy *float32, rows, tiles int, out *float32){1: outer1x256, 2: outer2x256, 3: outer3x256, 4: outer4x256, 5: outer5x256, 6: outer6x256},
 	gemv:    [5]func(x *float32, xPanel uintptr, k int, w *float32, wPanel uintptr, init, out *float32, outPanel uintptr){1: gemv1x256, 2: gemv2x256},
 	activation: [activationCount]func(dst, src *float32, n int, alpha float32){
 		relu256, relu6256, leakyRelu256, elu256, selu256, sigmoid256, hardSigmoid256, tanh256, softplus256, softsign256, exponential256, silu256, mish256, gelu256, geluTanh256,

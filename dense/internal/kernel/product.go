@@ -150,7 +150,7 @@ func Outer(x, dy []float32, rows, inputs, columns int, out []float32) {
 			if (inputs-i)%n == 0 {
 				tiles = (inputs - i) / n
 			}
-			f[n](&x[i], &dy[c], rows, &out[i*Width+c], tiles)
+			f[n](&x[i], &dy[c], rows, tiles, &out[i*Width+c])
 			i += n * tiles
 		}
 	}
@@ -166,5 +166,23 @@ func portableOuter(x, dy []float32, rows, inputs int, out []float32) {
 			}
 		}
 		copy(out[i*Width:], sum[:])
+	}
+}
+
+// OuterUpdate is Outer and then Update of the block's weights w with slots m and v, with the same bits. g, as long as w, is
+// for its use.
+func OuterUpdate(r Rule, x, dy []float32, rows, inputs, columns int, w, m, v []float32, k *[8]float32, g []float32) {
+	done := 0
+	if simd != nil && simd.outerUpdate[r] != nil && columns > Width/2 {
+		if tiles := inputs / simd.rows; tiles > 0 {
+			done = tiles * simd.rows
+			_, _, _, _, _ = x[(rows-1)*Width+done-1], dy[rows*Width-1], w[done*Width-1], m[done*Width-1], v[done*Width-1]
+			simd.outerUpdate[r](&x[0], &dy[0], rows, tiles, &w[0], &m[0], &v[0], k)
+		}
+	}
+	if done < inputs {
+		at := done * Width
+		Outer(x[done:], dy, rows, inputs-done, columns, g[at:])
+		Update(r, w[at:], g[at:inputs*Width], m[at:], v[at:], k)
 	}
 }

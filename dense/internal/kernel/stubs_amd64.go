@@ -62,52 +62,70 @@ func gemv2x512(x *float32, xPanel uintptr, k int, w *float32, wPanel uintptr, in
 func gemv4x512(x *float32, xPanel uintptr, k int, w *float32, wPanel uintptr, init *float32, out *float32, outPanel uintptr)
 
 //go:noescape
-func outer1x512(x *float32, dy *float32, rows int, out *float32, tiles int)
+func outer1x512(x *float32, dy *float32, rows int, tiles int, out *float32)
 
 //go:noescape
-func outerHalf1x512(x *float32, dy *float32, rows int, out *float32, tiles int)
+func outerHalf1x512(x *float32, dy *float32, rows int, tiles int, out *float32)
 
 //go:noescape
-func outer2x512(x *float32, dy *float32, rows int, out *float32, tiles int)
+func outer2x512(x *float32, dy *float32, rows int, tiles int, out *float32)
 
 //go:noescape
-func outerHalf2x512(x *float32, dy *float32, rows int, out *float32, tiles int)
+func outerHalf2x512(x *float32, dy *float32, rows int, tiles int, out *float32)
 
 //go:noescape
-func outer3x512(x *float32, dy *float32, rows int, out *float32, tiles int)
+func outer3x512(x *float32, dy *float32, rows int, tiles int, out *float32)
 
 //go:noescape
-func outerHalf3x512(x *float32, dy *float32, rows int, out *float32, tiles int)
+func outerHalf3x512(x *float32, dy *float32, rows int, tiles int, out *float32)
 
 //go:noescape
-func outer4x512(x *float32, dy *float32, rows int, out *float32, tiles int)
+func outer4x512(x *float32, dy *float32, rows int, tiles int, out *float32)
 
 //go:noescape
-func outerHalf4x512(x *float32, dy *float32, rows int, out *float32, tiles int)
+func outerHalf4x512(x *float32, dy *float32, rows int, tiles int, out *float32)
 
 //go:noescape
-func outer5x512(x *float32, dy *float32, rows int, out *float32, tiles int)
+func outer5x512(x *float32, dy *float32, rows int, tiles int, out *float32)
 
 //go:noescape
-func outerHalf5x512(x *float32, dy *float32, rows int, out *float32, tiles int)
+func outerHalf5x512(x *float32, dy *float32, rows int, tiles int, out *float32)
 
 //go:noescape
-func outer6x512(x *float32, dy *float32, rows int, out *float32, tiles int)
+func outer6x512(x *float32, dy *float32, rows int, tiles int, out *float32)
 
 //go:noescape
-func outerHalf6x512(x *float32, dy *float32, rows int, out *float32, tiles int)
+func outerHalf6x512(x *float32, dy *float32, rows int, tiles int, out *float32)
 
 //go:noescape
-func outer7x512(x *float32, dy *float32, rows int, out *float32, tiles int)
+func outer7x512(x *float32, dy *float32, rows int, tiles int, out *float32)
 
 //go:noescape
-func outerHalf7x512(x *float32, dy *float32, rows int, out *float32, tiles int)
+func outerHalf7x512(x *float32, dy *float32, rows int, tiles int, out *float32)
 
 //go:noescape
-func outer8x512(x *float32, dy *float32, rows int, out *float32, tiles int)
+func outer8x512(x *float32, dy *float32, rows int, tiles int, out *float32)
 
 //go:noescape
-func outerHalf8x512(x *float32, dy *float32, rows int, out *float32, tiles int)
+func outerHalf8x512(x *float32, dy *float32, rows int, tiles int, out *float32)
+
+//go:noescape
+func sgdOuter512(x *float32, dy *float32, rows int, tiles int, w *float32, m *float32, v *float32, consts *[8]float32)
+
+//go:noescape
+func momentumOuter512(x *float32, dy *float32, rows int, tiles int, w *float32, m *float32, v *float32, consts *[8]float32)
+
+//go:noescape
+func nesterovOuter512(x *float32, dy *float32, rows int, tiles int, w *float32, m *float32, v *float32, consts *[8]float32)
+
+//go:noescape
+func rmspropOuter512(x *float32, dy *float32, rows int, tiles int, w *float32, m *float32, v *float32, consts *[8]float32)
+
+//go:noescape
+func adagradOuter512(x *float32, dy *float32, rows int, tiles int, w *float32, m *float32, v *float32, consts *[8]float32)
+
+//go:noescape
+func adamOuter512(x *float32, dy *float32, rows int, tiles int, w *float32, m *float32, v *float32, consts *[8]float32)
 
 //go:noescape
 func relu512(dst *float32, src *float32, n int, alpha float32)
@@ -278,22 +296,22 @@ func gemv1x256(x *float32, xPanel uintptr, k int, w *float32, wPanel uintptr, in
 func gemv2x256(x *float32, xPanel uintptr, k int, w *float32, wPanel uintptr, init *float32, out *float32, outPanel uintptr)
 
 //go:noescape
-func outer1x256(x *float32, dy *float32, rows int, out *float32, tiles int)
+func outer1x256(x *float32, dy *float32, rows int, tiles int, out *float32)
 
 //go:noescape
-func outer2x256(x *float32, dy *float32, rows int, out *float32, tiles int)
+func outer2x256(x *float32, dy *float32, rows int, tiles int, out *float32)
 
 //go:noescape
-func outer3x256(x *float32, dy *float32, rows int, out *float32, tiles int)
+func outer3x256(x *float32, dy *float32, rows int, tiles int, out *float32)
 
 //go:noescape
-func outer4x256(x *float32, dy *float32, rows int, out *float32, tiles int)
+func outer4x256(x *float32, dy *float32, rows int, tiles int, out *float32)
 
 //go:noescape
-func outer5x256(x *float32, dy *float32, rows int, out *float32, tiles int)
+func outer5x256(x *float32, dy *float32, rows int, tiles int, out *float32)
 
 //go:noescape
-func outer6x256(x *float32, dy *float32, rows int, out *float32, tiles int)
+func outer6x256(x *float32, dy *float32, rows int, tiles int, out *float32)
 
 //go:noescape
 func relu256(dst *float32, src *float32, n int, alpha float32)

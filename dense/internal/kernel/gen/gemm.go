@@ -168,20 +168,34 @@ func gemv(s isa, panels int) {
 func outers(s isa) {
 	if s.wide() {
 		for mr := 1; mr <= 8; mr++ {
-			outer(s, fmt.Sprintf("outer%dx", mr), mr, 2)
-			outer(s, fmt.Sprintf("outerHalf%dx", mr), mr, 1)
+			outer(s, fmt.Sprintf("outer%dx", mr), mr, 2, nil)
+			outer(s, fmt.Sprintf("outerHalf%dx", mr), mr, 1, nil)
+		}
+		for _, r := range rules {
+			outer(s, r.name+"Outer", 8, 2, &r)
 		}
 		return
 	}
 	for mr := 1; mr <= 6; mr++ {
-		outer(s, fmt.Sprintf("outer%dx", mr), mr, 2)
+		outer(s, fmt.Sprintf("outer%dx", mr), mr, 2, nil)
 	}
 }
 
-// outer emits a loop over tiles, one below the other: x is read at x + b*row + i*4, dy at dy + b*row.
-func outer(s isa, name string, mr, nv int) {
-	s.text(name, "x, dy *float32, rows int, out *float32, tiles int")
-	x0, dy0, rows0, out, tiles := arg("x"), arg("dy"), arg("rows"), arg("out"), arg("tiles")
+// outer emits a loop over tiles, one below the other: x is read at x + b*row + i*4, dy at dy + b*row. With a rule, a tile is
+// not stored: while it is in registers, weights are updated with it.
+func outer(s isa, name string, mr, nv int, r *rule) {
+	const inputs = "x, dy *float32, rows int, tiles int, "
+	var out, w, m, v Register
+	var k []Op
+	if r == nil {
+		s.text(name, inputs+"out *float32")
+		out = arg("out")
+	} else {
+		s.text(name, inputs+"w, m, v *float32, consts *[8]float32")
+		w, m, v = arg("w"), arg("m"), arg("v")
+		k = r.load(s, arg("consts"))
+	}
+	x0, dy0, rows0, tiles := arg("x"), arg("dy"), arg("rows"), arg("tiles")
 	x, dy, rows := GP64(), GP64(), GP64()
 	acc := tile(s, mr, nv)
 	Label("tile")
@@ -193,6 +207,31 @@ func outer(s isa, name string, mr, nv int) {
 			s.clear(acc[r][v])
 		}
 	}
+	outerRows(s, x, dy, rows, acc)
+	for i := range mr {
+		for j := range nv {
+			d := i*row + j*s.bytes
+			if r == nil {
+				VMOVUPS(acc[i][j], at(out, d))
+			} else {
+				r.apply(s, k, func() Op { return acc[i][j] }, at(w, d), at(m, d), at(v, d))
+			}
+		}
+	}
+	ADDQ(Imm(uint64(4*mr)), x0)
+	for _, p := range regs(out, w, m, v) {
+		if p != nil {
+			ADDQ(U32(uint32(mr*row)), p)
+		}
+	}
+	DECQ(tiles)
+	JNZ(LabelRef("tile"))
+	finish()
+}
+
+// outerRows adds the rows' products to a tile, four rows at a time, then one at a time.
+func outerRows(s isa, x, dy, rows Register, acc [][]Op) {
+	nv := len(acc[0])
 	dv := make([]Op, nv)
 	for v := range dv {
 		dv[v] = s.vec()
@@ -202,7 +241,7 @@ func outer(s isa, name string, mr, nv int) {
 		for v := range nv {
 			VMOVUPS(at(dy, u*row+v*s.bytes), dv[v])
 		}
-		for r := range mr {
+		for r := range acc {
 			if nv == 1 && s.wide() {
 				VFMADD231PS_BCST(at(x, u*row+4*r), dv[0], acc[r][0])
 				continue
@@ -234,14 +273,4 @@ func outer(s isa, name string, mr, nv int) {
 	DECQ(rows)
 	JNZ(LabelRef("one"))
 	Label("done")
-	for r := range mr {
-		for v := range nv {
-			VMOVUPS(acc[r][v], at(out, r*row+v*s.bytes))
-		}
-	}
-	ADDQ(Imm(uint64(4*mr)), x0)
-	ADDQ(U32(uint32(mr*row)), out)
-	DECQ(tiles)
-	JNZ(LabelRef("tile"))
-	finish()
 }
