@@ -23,7 +23,7 @@ type data struct {
 	target     standard // of a regression
 	originals  int      // how many training samples are the data's own; variants of them come behind
 	skipped    []string // files that could not be read
-	pictures   pictures // with a base: what the features are of
+	pictures   pictures // that the samples, or the features, are of
 }
 
 // pictures are the images of data sets, in the order of their samples; those of a set that there is not are nil.

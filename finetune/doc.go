@@ -10,9 +10,9 @@
 //	split       a seeded, stratified part of it is held out for validation
 //	augment     variants of the images that are trained on, by Options.Augment, beside them
 //	train       a multi-layer perceptron, through train.Fit                                       checkpoint/ history.csv tensorboard/
-//	measure     on the validation data, and on the test data where there are any                  curves.png confusion.png
+//	measure     on the validation data, and on the test data where there are any                  curves.png confusion.png worst.png
 //	export      for TensorFlow, Keras and package cambium, loaded back and compared               saved_model/ model.keras
-//	report      everything above in one document                                                  report.json
+//	report      everything above in one document, for a browser and for programs                  report.html report.json
 //
 // With Options.Base, a pretrained model, images become its features first, and the network is a head on those:
 //

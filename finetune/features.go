@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"fmt"
+	"image"
 	"os"
 	"runtime"
 	"sync"
@@ -30,6 +31,10 @@ type picture interface {
 	pixels(ctx context.Context, content []byte) (*tensor.Tensor, error)
 	// asked returns the signature of an exported model, and its inputs, for the picture.
 	asked() (signature string, inputs map[string]*tensor.Tensor, err error)
+	// name is the picture's file; "" without one.
+	name() string
+	// shown is the picture as a person sees it.
+	shown() (image.Image, error)
 }
 
 // exampleCount is how many pictures an exported model is asked about.
@@ -92,10 +97,7 @@ func (e *extractor) inPlaceOf(ctx context.Context, d *data, err error) (*data, e
 			continue
 		}
 		n := set.Samples()
-		pictures, rows := make([]picture, n), make([]float32, n*e.base.width)
-		for i := range pictures {
-			pictures[i] = digit{set.X, i, e.base}
-		}
+		pictures, rows := digitsOf(set.X, e.base), make([]float32, n*e.base.width)
 		if err := e.features(ctx, pictures, rows, make([]error, n), func(err error) error { return err }); err != nil {
 			return nil, err
 		}

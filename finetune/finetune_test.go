@@ -64,7 +64,7 @@ func TestRunOnATable(t *testing.T) {
 	require.InDelta(t, r.History[r.BestEpoch-1].Logs["val_accuracy"], r.Validation.Accuracy, 1e-9)
 	require.Nil(t, r.Test)
 
-	for _, name := range []string{"labels.txt", "history.csv", "curves.png", "confusion.png", "report.json", "checkpoint/training.npz",
+	for _, name := range []string{"labels.txt", "history.csv", "curves.png", "confusion.png", "report.html", "report.json", "checkpoint/training.npz",
 		"saved_model/saved_model.pb", "model.keras"} {
 		info, err := os.Stat(filepath.Join(o.Out, name))
 		require.NoError(t, err)

@@ -120,20 +120,20 @@ func (r *folderReader) read(ctx context.Context, paths []string, of []int) (*tra
 	if r.extractor != nil {
 		return r.features(ctx, paths, of, tooMany)
 	}
-	d, err := r.bytes(ctx, paths, of, tooMany)
-	return d, nil, err
+	return r.bytes(ctx, paths, of, tooMany)
 }
 
 // bytes decodes and resizes images.
-func (r *folderReader) bytes(ctx context.Context, paths []string, of []int, tooMany func(error) error) (*train.Dataset, error) {
+func (r *folderReader) bytes(ctx context.Context, paths []string, of []int, tooMany func(error) error) (*train.Dataset, []picture, error) {
 	size := r.side * r.side * r.mode.Channels()
 	if len(paths) > mostImageBytes/size {
-		return nil, fmt.Errorf("%s: %w: %d images of %d bytes do not fit into memory; a smaller --image-size helps", r.o.Data, ErrData, len(paths), size)
+		return nil, nil, fmt.Errorf("%s: %w: %d images of %d bytes do not fit into memory; a smaller --image-size helps", r.o.Data, ErrData, len(paths), size)
 	}
-	pixels, broken := make([]uint8, len(paths)*size), make([]error, len(paths))
+	pixels, pictures, broken := make([]uint8, len(paths)*size), make([]picture, len(paths)), make([]error, len(paths))
 	workers, ctx := errgroup.WithContext(ctx)
 	workers.SetLimit(runtime.GOMAXPROCS(0))
 	for i, path := range paths {
+		pictures[i] = file{path: path}
 		workers.Go(func() error {
 			if err := context.Cause(ctx); err != nil {
 				return err
@@ -145,17 +145,17 @@ func (r *folderReader) bytes(ctx context.Context, paths []string, of []int, tooM
 		})
 	}
 	if err := workers.Wait(); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	pixels, labels, err := whole(r, pixels, size, of, broken, paths)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	x, err := tensor.Of(pixels, len(labels), r.side, r.side, r.mode.Channels())
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return &train.Dataset{X: x, Scale: 1.0 / 255, Y: vector(labels)}, nil
+	return &train.Dataset{X: x, Scale: 1.0 / 255, Y: vector(labels)}, unbroken(pictures, broken), nil
 }
 
 // features sends images through the base.
@@ -177,13 +177,18 @@ func (r *folderReader) features(ctx context.Context, paths []string, of []int, t
 	if err != nil {
 		return nil, nil, err
 	}
+	return &train.Dataset{X: x, Y: vector(labels)}, unbroken(pictures, broken), nil
+}
+
+// unbroken returns the pictures that could be read.
+func unbroken(pictures []picture, broken []error) []picture {
 	read := pictures[:0]
 	for i, p := range pictures {
 		if broken[i] == nil {
 			read = append(read, p)
 		}
 	}
-	return &train.Dataset{X: x, Y: vector(labels)}, read, nil
+	return read
 }
 
 // whole keeps the samples, of size elements each, whose images could be read, and returns their labels.

@@ -55,7 +55,8 @@ func loadIDX(dir string, classes []string) (*data, error) {
 		return &train.Dataset{X: s.Images, Y: vector(l), Scale: scale}
 	}
 	return &data{training: dataset(set.Train), test: dataset(set.Test), classes: classes,
-		input: input{shape: set.Train.Images.Shape()[1:], scale: scale, preprocess: "unit"}}, nil
+		pictures: pictures{training: digitsOf(set.Train.Images, nil), test: digitsOf(set.Test.Images, nil)},
+		input:    input{shape: set.Train.Images.Shape()[1:], scale: scale, preprocess: "unit"}}, nil
 }
 
 // present leaves out the classes that no label names, and returns where the others are now.

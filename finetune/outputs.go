@@ -36,6 +36,9 @@ func (s *session) write(model train.Trainable) error {
 	if err := s.export(model); err != nil {
 		return err
 	}
+	if err := s.page(); err != nil {
+		return err
+	}
 	return s.file("report.json", func(w io.Writer) error {
 		e := json.NewEncoder(w)
 		e.SetIndent("", " ")
@@ -47,7 +50,7 @@ func (s *session) file(name string, write func(io.Writer) error) error {
 	return atomicfile.Write(s.path(name), write)
 }
 
-// pictures draws curves.png, confusion.png and trials.png, and gives the first two to TensorBoard.
+// pictures draws curves.png, trials.png, confusion.png and worst.png, and gives them to TensorBoard.
 func (s *session) pictures() error {
 	panels := curves(&s.report)
 	if err := s.picture("curves", func(w io.Writer) (image.Point, error) { return plot.Write(w, panels...) }); err != nil {
@@ -58,9 +61,10 @@ func (s *session) pictures() error {
 			return err
 		}
 	}
-	measured := s.report.Test
-	if measured == nil {
-		measured = s.report.Validation
+	measured, _ := s.report.measured()
+	s.thumbnails = measured.thumbnails()
+	if err := s.contactSheet(); err != nil {
+		return err
 	}
 	if measured == nil || measured.Confusion == nil {
 		return nil
@@ -77,6 +81,7 @@ func (s *session) picture(name string, draw func(io.Writer) (image.Point, error)
 	if err := s.events.training.PNG(name, int64(len(s.report.History)), png.Bytes(), size.X, size.Y); err != nil {
 		return err
 	}
+	s.drawn[name] = png.Bytes()
 	return s.file(name+".png", func(w io.Writer) error { _, err := w.Write(png.Bytes()); return err })
 }
 

@@ -53,6 +53,7 @@ type Measures struct {
 	MSE       float64        `json:"mse,omitempty"`
 	MAE       float64        `json:"mae,omitempty"`
 	R2        float64        `json:"r2,omitempty"`
+	Worst     []Mistake      `json:"worst,omitempty"` // the wrong predictions that the model is surest of
 }
 
 // ClassMeasure is how well one class is told from the others.
@@ -75,14 +76,14 @@ func (r *Report) take(t *train.Result) {
 // measure evaluates the trained model on the validation and the test samples.
 func (s *session) measure(model train.Trainable) (err error) {
 	if s.data.validation != nil {
-		s.report.Validation, err = s.measures(model, s.data.validation, all(s.data.validation))
+		s.report.Validation, err = s.measures(model, s.data.validation, all(s.data.validation), s.data.pictures.validation)
 	} else if len(s.held) > 0 {
-		s.report.Validation, err = s.measures(model, s.data.training, s.held)
+		s.report.Validation, err = s.measures(model, s.data.training, s.held, s.data.pictures.training)
 	}
 	if err != nil || s.data.test == nil {
 		return err
 	}
-	s.report.Test, err = s.measures(model, s.data.test, all(s.data.test))
+	s.report.Test, err = s.measures(model, s.data.test, all(s.data.test), s.data.pictures.test)
 	return err
 }
 
@@ -94,7 +95,7 @@ func all(d *train.Dataset) []int32 {
 	return order
 }
 
-func (s *session) measures(model train.Trainable, d *train.Dataset, order []int32) (*Measures, error) {
+func (s *session) measures(model train.Trainable, d *train.Dataset, order []int32, pictures []picture) (*Measures, error) {
 	unweighted := *d
 	unweighted.Weights = nil
 	bound, err := model.Bind(&unweighted)
@@ -123,6 +124,7 @@ func (s *session) measures(model train.Trainable, d *train.Dataset, order []int3
 		m.regression(y, outputs, s.data.target)
 	} else {
 		m.classification(y, outputs, s.outputs, s.data.classes)
+		m.Worst = mistakes(y, outputs, s.outputs, order, s.data.classes, pictures)
 	}
 	return m, nil
 }

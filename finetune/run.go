@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"image"
 	"os"
 	"path/filepath"
 	"time"
@@ -27,6 +28,9 @@ type session struct {
 	outputs   int
 	output    string // activation of the last layer
 	validated bool
+	// drawn are the pictures that were written, by name, as PNG, and thumbnails those of the mistakes, small.
+	drawn      map[string][]byte
+	thumbnails []image.Image
 	// evaluationBatch is how many samples are evaluated at once.
 	evaluationBatch int
 }
@@ -42,7 +46,7 @@ func Run(ctx context.Context, o Options) (_ *Report, err error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &session{o: o, engine: engine, evaluationBatch: 1024}
+	s := &session{o: o, engine: engine, evaluationBatch: 1024, drawn: map[string][]byte{}}
 	if o.Base != "none" {
 		if s.base, err = openBase(ctx, &s.o); err != nil {
 			return nil, err

@@ -45,8 +45,9 @@ anew:
   brightness=0.2    a fifth of the range from black to white, darker or lighter
   fill=0            what comes in from outside is this value; without it, the image mirrored at its edge
 
-DIR gets saved_model/, model.keras (without a base), labels.txt, history.csv, curves.png, confusion.png, tensorboard/, checkpoint/ and report.json. An interrupted run
-goes on from checkpoint/ with --resume, and ends with the same weights as an uninterrupted one.`,
+DIR gets report.html to look at, with everything in it; saved_model/, model.keras (without a base) and labels.txt; curves.png,
+confusion.png and, of images, worst.png: those that the model is most surely wrong about; report.json, history.csv, tensorboard/ and
+checkpoint/. An interrupted run goes on from checkpoint/ with --resume, and ends with the same weights as an uninterrupted one.`,
 		Example: `  finetune --data mnist --out my_model
   finetune --data fashion-mnist --out fashion --hidden 512,512 --dropout 0.2 --epochs 20
   finetune --data houses.csv --target price --out prices --hidden 64 --epochs 200 --patience 20

@@ -30,7 +30,8 @@ func Confusion(w io.Writer, labels []string, counts [][]int) (image.Point, error
 	if len(counts) <= numberedClasses {
 		var x, y plot.ConstantTicks
 		longest := 0
-		for i, l := range labels {
+		for i := range labels {
+			l := ClassName(labels, i)
 			x = append(x, plot.Tick{Value: float64(i), Label: l})
 			y = append(y, plot.Tick{Value: n - 1 - float64(i), Label: l})
 			longest = max(longest, len(l))

@@ -1,4 +1,4 @@
-// Package plot draws training curves, confusion matrices and the figures of the documentation as PNG, with gonum's plot.
+// Package plot draws training curves, confusion matrices, contact sheets and the figures of the documentation as PNG, with gonum's plot.
 //
 //	size, err := plot.Write(w, plot.Panel{Title: "loss", X: "epoch", Series: []plot.Series{{Name: "training", Points: points}}})
 //
@@ -6,5 +6,6 @@
 //
 // # Caveats
 //
-// Text is set in Liberation Sans, which comes with the library: Latin, Greek and Cyrillic letters. Others show as boxes.
+// Text is set in Liberation Sans, which comes with the library: Latin, Greek and Cyrillic letters. The name of a class that needs
+// others is replaced by its number: #3 for the third.
 package plot

@@ -72,6 +72,42 @@ func TestConfusion(t *testing.T) {
 	require.Error(t, err)
 }
 
+func TestClassName(t *testing.T) {
+	names := []string{"daisy", "Zürich γάτα кошка", "고양이", "", "a\nb", "cat 🐈"}
+	want := []string{"daisy", "Zürich γάτα кошка", "#3", "#4", "#5", "#6"}
+	for i := range names {
+		require.Equal(t, want[i], ClassName(names, i))
+	}
+	var b bytes.Buffer
+	_, err := Confusion(&b, names, [][]int{{1, 0, 0, 0, 0, 0}, {0, 1, 0, 0, 0, 0}, {}, {}, {}, {}})
+	require.NoError(t, err)
+}
+
+func TestSheet(t *testing.T) {
+	red := color.RGBA{250, 0, 0, 255}
+	small, wide := image.NewRGBA(image.Rect(0, 0, 2, 2)), image.NewRGBA(image.Rect(10, 20, 410, 120))
+	for _, m := range []*image.RGBA{small, wide} {
+		for i := 0; i < len(m.Pix); i += 4 {
+			copy(m.Pix[i:], []byte{250, 0, 0, 255})
+		}
+	}
+	for _, n := range []int{1, 6, 7, 24} {
+		tiles := make([]Tile, n)
+		tiles[0] = Tile{small, []string{"a short line", "a line that is far too long for the picture that it stands below"}}
+		var b bytes.Buffer
+		size, err := Sheet(&b, "wrong", tiles)
+		require.NoError(t, err)
+		m := decoded(t, &b, size)
+		require.Equal(t, TileSide*TileSide, pixels(m, red), "%d tiles", n)
+		require.Greater(t, pixels(m, palette[1]), 20, "the second line")
+	}
+	require.Equal(t, image.Pt(TileSide, TileSide/4), Fit(wide).Bounds().Size())
+	require.Equal(t, image.Pt(1, TileSide), Fit(image.NewGray(image.Rect(0, 0, 1, 100000))).Bounds().Size())
+	require.Equal(t, red, Fit(wide).RGBAAt(70, 20))
+	_, err := Sheet(full{}, "", nil)
+	require.ErrorContains(t, err, "disk full")
+}
+
 type full struct{}
 
 func (full) Write([]byte) (int, error) { return 0, errors.New("disk full") }
