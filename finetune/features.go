@@ -8,7 +8,6 @@ import (
 	"os"
 	"runtime"
 	"sync"
-	"sync/atomic"
 
 	"golang.org/x/sync/errgroup"
 
@@ -115,7 +114,7 @@ func (e *extractor) inPlaceOf(ctx context.Context, d *data, err error) (*data, e
 func (e *extractor) features(ctx context.Context, pictures []picture, rows []float32, broken []error, tooMany func(error) error) error {
 	workers, ctx := errgroup.WithContext(ctx)
 	workers.SetLimit(runtime.GOMAXPROCS(0))
-	var done atomic.Int64
+	count := counter(e.progress, len(pictures))
 	for from := 0; from < len(pictures); from += chunk {
 		to := min(from+chunk, len(pictures))
 		workers.Go(func() error {
@@ -132,13 +131,24 @@ func (e *extractor) features(ctx context.Context, pictures []picture, rows []flo
 					}
 				}
 			}
-			if n := done.Add(int64(to - from)); e.progress != nil {
-				e.progress(int(n), len(pictures))
-			}
+			count(to - from)
 			return nil
 		})
 	}
 	return workers.Wait()
+}
+
+// counter returns a function for any goroutine that adds to the number done, and tells progress, one call after the other.
+func counter(progress func(done, all int), all int) func(n int) {
+	var mu sync.Mutex
+	done := 0
+	return func(n int) {
+		mu.Lock()
+		defer mu.Unlock()
+		if done += n; progress != nil {
+			progress(done, all)
+		}
+	}
 }
 
 // chunk computes the features of a few pictures, taking from the cache what it knows.

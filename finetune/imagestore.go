@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"runtime"
-	"sync/atomic"
 
 	"golang.org/x/sync/errgroup"
 
@@ -61,7 +60,7 @@ func (s *imageStore) pictureBytes() int64 {
 func (s *imageStore) fill(ctx context.Context, pictures []picture, progress func(done, all int)) error {
 	workers, ctx := errgroup.WithContext(ctx)
 	workers.SetLimit(runtime.GOMAXPROCS(0))
-	var done atomic.Int64
+	count := counter(progress, len(pictures))
 	for i, p := range pictures {
 		workers.Go(func() error {
 			if err := context.Cause(ctx); err != nil {
@@ -81,9 +80,7 @@ func (s *imageStore) fill(ctx context.Context, pictures []picture, progress func
 			if _, err := s.file.WriteAt(x.Bytes(), int64(i)*s.pictureBytes()); err != nil {
 				return err
 			}
-			if n := done.Add(1); progress != nil {
-				progress(int(n), len(pictures))
-			}
+			count(1)
 			return nil
 		})
 	}

@@ -42,7 +42,7 @@ func TestMistakes(t *testing.T) {
 	}, wrong, "a sigmoid")
 
 	many := make([]int32, 100)
-	require.Len(t, mistakes(make([]float32, 100), make([]float32, 100), 1, many, classes, nil), 0)
+	require.Empty(t, mistakes(make([]float32, 100), make([]float32, 100), 1, many, classes, nil))
 	zeros := make([]float32, 200)
 	for i := range 100 {
 		zeros[2*i+1] = 1

@@ -9,6 +9,7 @@ import (
 	"os"
 	"strings"
 	"text/tabwriter"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -117,6 +118,7 @@ func (f *flags) run(c *cobra.Command) error {
 	f.Log = c.ErrOrStderr()
 	if terminal(f.Log) {
 		f.OnProgress, f.OnEpoch = train.Bar(f.Log)
+		f.OnFeatures = (&imageBar{w: f.Log, now: time.Now}).on
 	}
 	report, err := finetune.Run(c.Context(), f.Options)
 	switch {
