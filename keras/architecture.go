@@ -135,7 +135,9 @@ func (r *reader) layer(v any, path string) *Layer {
 	if !ok {
 		fail(ErrFormat, "%s: layer %s has no configuration", path, class)
 	}
-	l.Class, l.Config = modernize(class, c, r.age)
+	if l.Class, l.Config = modernize(class, c, r.age); l.Class != class {
+		l.fileClass = class
+	}
 	l.Name = l.Config.String("name", "")
 	if name, ok := m["name"].(string); ok && l.Name == "" {
 		l.Name = name
@@ -195,6 +197,28 @@ func (r *reader) functional(m *Model, layers []any, path string) {
 	}
 	for i, l := range m.Layers {
 		m.nodes[l.Name] = inboundNodes(inbound[i], m.byName)
+	}
+	for _, key := range []string{"input_layers", "output_layers"} {
+		if m.config[key] == nil {
+			fail(ErrUnsupported, "model %s (%s) has no %s: only Sequential and functional models have an architecture in the file", path, m.Class, key)
+		}
+	}
+	m.Inputs, m.Outputs = endpoints(m.config["input_layers"]), endpoints(m.config["output_layers"])
+	m.countFromZero()
+	m.joinEqualCalls()
+	m.findInbound(path)
+	for _, e := range slices.Concat(m.Inputs, m.Outputs) {
+		if m.byName[e.at.layer] == nil {
+			fail(ErrFormat, "model %s ends in a layer %q that it does not have", path, e.at.layer)
+		}
+	}
+	distinct(m.Inputs)
+	distinct(m.Outputs)
+}
+
+// findInbound lists the layers that feed each layer's calls.
+func (m *Model) findInbound(path string) {
+	for _, l := range m.Layers {
 		for _, n := range m.nodes[l.Name] {
 			var from []string
 			for _, t := range append(refs(n.args), refs(n.kwargs)...) {
@@ -206,20 +230,6 @@ func (r *reader) functional(m *Model, layers []any, path string) {
 			l.Inbound = append(l.Inbound, from)
 		}
 	}
-	for _, key := range []string{"input_layers", "output_layers"} {
-		if m.config[key] == nil {
-			fail(ErrUnsupported, "model %s (%s) has no %s: only Sequential and functional models have an architecture in the file", path, m.Class, key)
-		}
-	}
-	m.Inputs, m.Outputs = endpoints(m.config["input_layers"]), endpoints(m.config["output_layers"])
-	m.skipFirstCalls()
-	for _, e := range slices.Concat(m.Inputs, m.Outputs) {
-		if m.byName[e.at.layer] == nil {
-			fail(ErrFormat, "model %s ends in a layer %q that it does not have", path, e.at.layer)
-		}
-	}
-	distinct(m.Inputs)
-	distinct(m.Outputs)
 }
 
 // snakeCase is keras.src.utils.naming.to_snake_case.

@@ -166,7 +166,7 @@ func (a *archive) model(o *options) (*Model, error) {
 
 // readAssets gives the lookup layers the vocabularies that stand beside the weights.
 func (a *archive) readAssets(m *Model) error {
-	return eachPath(m, "", func(l *Layer, at string) error {
+	return eachPath(m, "", true, func(l *Layer, at string) error {
 		for _, name := range []string{"vocabulary.txt", "_lookup_layer/vocabulary.txt", "idf_weights.npy"} {
 			data, err := a.bytes("assets/" + at + "/" + name)
 			if err != nil {
@@ -185,32 +185,32 @@ func (a *archive) readAssets(m *Model) error {
 }
 
 // eachPath visits every layer of a model with the path by which Keras 3 stores it: class names with counters, not the
-// layers' own names.
-func eachPath(m *Model, prefix string, visit func(l *Layer, at string) error) error {
+// layers' own names. In a file that is read, the classes can have other names than in one that is written.
+func eachPath(m *Model, prefix string, reading bool, visit func(l *Layer, at string) error) error {
 	count := map[string]int{}
 	for _, l := range m.Layers {
-		name := containerName(l, count)
-		if err := eachSub(l, path.Join(prefix, "layers", name), visit); err != nil {
+		name := containerName(l, reading, count)
+		if err := eachSub(l, path.Join(prefix, "layers", name), reading, visit); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func eachSub(l *Layer, at string, visit func(l *Layer, at string) error) error {
+func eachSub(l *Layer, at string, reading bool, visit func(l *Layer, at string) error) error {
 	if err := visit(l, at); err != nil {
 		return err
 	}
 	if l.Model != nil {
-		return eachPath(l.Model, at, visit)
+		return eachPath(l.Model, at, reading, visit)
 	}
 	count := map[string]int{}
 	for _, s := range l.sublayers {
 		where := path.Join(at, s.attribute)
 		if container, ok := strings.CutSuffix(s.attribute, "/*"); ok {
-			where = path.Join(at, container, containerName(s, count))
+			where = path.Join(at, container, containerName(s, reading, count))
 		}
-		if err := eachSub(s, where, visit); err != nil {
+		if err := eachSub(s, where, reading, visit); err != nil {
 			return err
 		}
 	}
@@ -218,10 +218,13 @@ func eachSub(l *Layer, at string, visit func(l *Layer, at string) error) error {
 }
 
 // containerName is a layer's name in a list of layers: the class in snake case, with _1, _2 … from the second on.
-func containerName(l *Layer, count map[string]int) string {
+func containerName(l *Layer, reading bool, count map[string]int) string {
 	class := l.Class
-	if l.Model != nil {
+	switch {
+	case l.Model != nil:
 		class = l.Model.Class
+	case reading && l.fileClass != "":
+		class = l.fileClass
 	}
 	if _, short, ok := strings.Cut(class, ">"); ok {
 		class = short
@@ -250,7 +253,7 @@ var layouts = []struct{ from, to string }{
 }
 
 func (s *store) loadModel(m *Model, prefix string) {
-	check(eachPath(m, prefix, func(l *Layer, at string) error {
+	check(eachPath(m, prefix, true, func(l *Layer, at string) error {
 		if len(l.variables) == 0 || s.done[l] {
 			return nil
 		}

@@ -11,15 +11,13 @@ func init() {
 	register(class{call: callAttention, ownMask: true}, "Attention")
 	register(class{call: callAdditiveAttention, ownMask: true}, "AdditiveAttention")
 	register(class{call: callMultiHeadAttention, ownMask: true}, "MultiHeadAttention")
-	register(class{call: callGroupedQueryAttention, ownMask: true}, "GroupQueryAttention", "GroupedQueryAttention")
+	register(class{call: callGroupedQueryAttention, ownMask: true}, "GroupQueryAttention")
 }
 
 // projections are the layers that an attention layer holds, by the name and the attribute that Keras gives them.
 var projections = map[string][][2]string{
 	"MultiHeadAttention": {{"query", "query_dense"}, {"key", "key_dense"}, {"gate", "_gate_dense"}, {"value", "value_dense"}, {"attention_output", "output_dense"}},
 	"GroupQueryAttention": {{"query", "_query_dense"}, {"key", "_key_dense"}, {"gate", "_gate_dense"}, {"value", "_value_dense"},
-		{"attention_output", "_output_dense"}},
-	"GroupedQueryAttention": {{"query", "_query_dense"}, {"key", "_key_dense"}, {"gate", "_gate_dense"}, {"value", "_value_dense"},
 		{"attention_output", "_output_dense"}},
 }
 
@@ -238,7 +236,7 @@ func (c *Call) projection(x Value, equation string, output []int) Value {
 	if c.config().Bool("use_bias", true) {
 		bias = equation[len(equation)-len(output):]
 	}
-	return c.einsumDense(x, equation, output, bias, "kernel", "bias")
+	return c.einsumProduct(x, equation, output).plain(c, x, bias)
 }
 
 // attentionEquations are the einsum equations of scores = key·query and output = scores·value for tensors

@@ -289,7 +289,7 @@ func (w *walk) call(l *Layer, scope string, args []any, kwargs map[string]any) (
 	w.called = append(w.called, called{l, out})
 	if l.OutputShapes == nil {
 		for _, v := range out {
-			l.OutputShapes = append(l.OutputShapes, v.Shape)
+			l.OutputShapes = append(l.OutputShapes, l.stated(v.Shape))
 			l.outputTypes = append(l.outputTypes, v.DType)
 		}
 	}
@@ -331,13 +331,46 @@ func values(v any) []Value {
 }
 
 // buildVariables makes the first pass: every layer's weights and output shapes become known.
-func (m *Model) buildVariables() (err error) {
+func (m *Model) buildVariables() error {
+	if err := m.trace(); err != nil {
+		return err
+	}
+	return m.freeBatch()
+}
+
+// trace calls the model once, without values.
+func (m *Model) trace() (err error) {
 	defer catch(&err)
 	w := &walk{b: graph.NewBuilder(), read: map[*Variable]graph.Ref{}}
 	for i, v := range w.model(m, w.placeholders(m), "") {
 		m.Outputs[i].Shape, m.Outputs[i].DType = v.Shape, v.DType
 	}
 	return nil
+}
+
+// freeBatch lets a model that was built on a batch of one size take others, as Keras does: a Sequential without an input layer
+// has in its file the size of the first batch that it was trained on. Where a layer keeps states or needs the size, it stays.
+func (m *Model) freeBatch() (err error) {
+	defer catch(&err)
+	fixed := slices.ContainsFunc(m.Inputs, func(e Endpoint) bool { return len(e.Shape) > 0 && e.Shape[0] >= 0 })
+	if !fixed || m.stateful() {
+		return nil
+	}
+	m.anyBatch = true
+	if m.trace() == nil {
+		return nil
+	}
+	m.anyBatch = false
+	return m.trace()
+}
+
+// stateful reports whether a layer keeps its states from one batch to the next.
+func (m *Model) stateful() bool {
+	var keeps func(l *Layer) bool
+	keeps = func(l *Layer) bool {
+		return l.Config.Bool("stateful", false) || slices.ContainsFunc(l.sublayers, keeps) || l.Model != nil && l.Model.stateful()
+	}
+	return slices.ContainsFunc(m.Layers, keeps)
 }
 
 // Graph returns the model as a graph with its variables and one signature, serving_default, whose inputs and outputs

@@ -123,32 +123,41 @@ func TestBadConfigurations(t *testing.T) {
 func TestSummary(t *testing.T) {
 	data, err := os.ReadFile("testdata/models/summary.json")
 	require.NoError(t, err)
-	var summaries map[string][][3]any
+	var summaries map[string][]summaryRow
 	require.NoError(t, json.Unmarshal(data, &summaries))
 	require.NotEmpty(t, summaries)
 	for file, rows := range summaries {
 		m, err := keras.Load(filepath.Join("testdata/models", file))
 		require.NoError(t, err, file)
-		listed := m.Listed()
-		require.Equal(t, rows[0][0], listed[0].Name, file)
-		for _, row := range rows {
-			i := slices.IndexFunc(listed, func(l *keras.Layer) bool { return l.Name == row[0] })
-			require.NotEqual(t, -1, i, "%s: %v", file, row)
-			listed = listed[i+1:] // operations stand between layers
-			l, err := m.Layer(row[0].(string))
-			require.NoError(t, err, file)
-			require.EqualValues(t, row[1], l.Parameters(), "%s, layer %s", file, l.Name)
-			shape, ok := row[2].([]any)
-			if !ok {
-				continue
+		requireSummary(t, rows, m)
+	}
+}
+
+// summaryRow is a row of model.summary() as scripts/keras_cases.py writes it: name, number of parameters, and output shape, which
+// can be null.
+type summaryRow [3]any
+
+func requireSummary(t *testing.T, rows []summaryRow, m *keras.Model) {
+	t.Helper()
+	listed := m.Listed()
+	require.Equal(t, rows[0][0], listed[0].Name, m.Name)
+	for _, row := range rows {
+		i := slices.IndexFunc(listed, func(l *keras.Layer) bool { return l.Name == row[0] })
+		require.NotEqual(t, -1, i, "%s: %v", m.Name, row)
+		listed = listed[i+1:] // operations stand between layers
+		l, err := m.Layer(row[0].(string))
+		require.NoError(t, err, m.Name)
+		require.EqualValues(t, row[1], l.Parameters(), "%s, layer %s", m.Name, l.Name)
+		shape, ok := row[2].([]any)
+		if !ok {
+			continue
+		}
+		require.Len(t, l.OutputShapes[0], len(shape), "%s, layer %s", m.Name, l.Name)
+		for i, d := range shape {
+			if d == nil {
+				d = -1.0
 			}
-			require.Len(t, l.OutputShapes[0], len(shape), "%s, layer %s", file, l.Name)
-			for i, d := range shape {
-				if d == nil {
-					d = -1.0
-				}
-				require.EqualValues(t, d, l.OutputShapes[0][i], "%s, layer %s: %v", file, l.Name, l.OutputShapes[0])
-			}
+			require.EqualValues(t, d, l.OutputShapes[0][i], "%s, layer %s: %v", m.Name, l.Name, l.OutputShapes[0])
 		}
 	}
 }

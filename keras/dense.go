@@ -12,6 +12,7 @@ func init() {
 	register(class{call: callDense, passesMask: true}, "Dense")
 	register(class{call: callEinsumDense, passesMask: false}, "EinsumDense")
 	register(class{call: callEmbedding, ownMask: true, keepsTypes: true}, "Embedding")
+	register(class{call: callReversibleEmbedding, ownMask: true, keepsTypes: true}, "ReversibleEmbedding")
 	register(class{call: callMaxoutDense}, "MaxoutDense")
 	register(class{call: callHighway}, "Highway")
 }
@@ -66,12 +67,11 @@ func (c *Call) denseInt8(x Value, shape tensor.Shape) Value {
 		bias = c.Weight("bias", tensor.Shape{shape[1]}, true)
 	}
 	scale := c.Weight("kernel_scale", tensor.Shape{shape[1]}, false)
-	_, quantization, _ := c.config().object("quantization_config")
 	var y Value
-	if quantization != nil && quantization["activation_quantizer"] == nil {
+	if c.weightsOnly() {
 		y = c.div(c.lastProduct(x, c.cast(kernel, x.DType)), scale)
 	} else {
-		q, rows := c.quantizeRows(x)
+		q, rows := c.quantize(x, -1)
 		product := c.lastProduct(c.cast(q, tensor.Int32), c.cast(kernel, tensor.Int32))
 		y = c.div(c.cast(product, c.policy.compute), c.mul(scale, rows))
 	}
@@ -81,18 +81,21 @@ func (c *Call) denseInt8(x Value, shape tensor.Shape) Value {
 	return c.activation("activation")(&c.emitter, y)
 }
 
-// quantizeRows is keras.quantizers.abs_max_quantize over the last axis.
-func (e *emitter) quantizeRows(x Value) (q, scale Value) {
-	largest := e.reduce("Max", e.unary("Abs", x), true, -1)
+// weightsOnly says that a quantized layer does not quantize what it is called with.
+func (c *Call) weightsOnly() bool {
+	_, quantization, _ := c.config().object("quantization_config")
+	return quantization != nil && quantization["activation_quantizer"] == nil
+}
+
+// quantize is keras.quantizers.abs_max_quantize over axes.
+func (e *emitter) quantize(x Value, axes ...int) (q, scale Value) {
+	largest := e.reduce("Max", e.unary("Abs", x), true, axes...)
 	scale = e.div(e.scalar(127, x.DType), e.shift(largest, 1e-7))
 	return e.clip(e.unary("Round", e.mul(x, scale)), -127, 127), scale
 }
 
 // callEinsumDense computes activation(einsum(equation, x, kernel) + bias).
 func callEinsumDense(c *Call) []Value {
-	if c.policy.quantization != "" {
-		fail(ErrUnsupported, "quantization %q", c.policy.quantization)
-	}
 	x := c.x()
 	output := c.config()["output_shape"]
 	partial, ok := shapeOf(output)
@@ -100,52 +103,158 @@ func callEinsumDense(c *Call) []Value {
 		n := c.config().Int("output_shape", -1)
 		partial = tensor.Shape{n}
 	}
-	y := c.einsumDense(x, c.config().String("equation", ""), partial, c.config().String("bias_axes", ""), "kernel", "bias")
+	p := c.einsumProduct(x, c.config().String("equation", ""), partial)
+	biasAxes := c.config().String("bias_axes", "")
+	var y Value
+	switch c.policy.quantization {
+	case "":
+		y = p.plain(c, x, biasAxes)
+	case "int8":
+		y = p.int8(c, x, biasAxes)
+	default:
+		fail(ErrUnsupported, "quantization %q", c.policy.quantization)
+	}
 	return []Value{c.activation("activation")(&c.emitter, y)}
 }
 
-// einsumDense multiplies by a kernel and adds a bias, whose shapes follow from the equation ("ab,bc->ac"; "..." is the
-// leading axes). output is the shape of the output without the batch, in which -1 is looked up in the input.
-func (c *Call) einsumDense(x Value, equation string, output tensor.Shape, biasAxes, kernelName, biasName string) Value {
-	in, kernelAxes, out := c.equation(equation, x.rank())
-	if len(output) < len(out) { // without the batch, or without several leading axes that the ellipsis stands for
-		lead := slices.Repeat(tensor.Shape{-1}, len(out)-len(output))
+// stated is the shape that Keras gives for an output: that of Keras 3's EinsumDense has null wherever its configuration has it, even if the
+// size is known.
+func (l *Layer) stated(shape tensor.Shape) tensor.Shape {
+	if l.Class != "EinsumDense" || l.age != keras3 {
+		return shape
+	}
+	output, _ := shapeOf(l.Config["output_shape"])
+	shape = slices.Clone(shape)
+	for i, d := range output {
+		if at := len(shape) - len(output) + i; at >= 0 && d < 0 {
+			shape[at] = -1
+		}
+	}
+	return shape
+}
+
+// einsumProduct is the product of a tensor and a kernel along axes that have letters.
+type einsumProduct struct {
+	in, kernel, out       string // one letter for each axis
+	kernelShape, outShape tensor.Shape
+}
+
+// einsumProduct reads an equation ("ab,bc->ac"; "..." is the leading axes), from which the shapes follow. output is the shape
+// of the output without the batch, in which -1 is looked up in the input.
+func (c *Call) einsumProduct(x Value, equation string, output tensor.Shape) einsumProduct {
+	p := einsumProduct{kernelShape: tensor.Shape{}, outShape: tensor.Shape{}}
+	p.in, p.kernel, p.out = c.equation(equation, x.rank())
+	if len(output) < len(p.out) { // without the batch, or without several leading axes that the ellipsis stands for
+		lead := slices.Repeat(tensor.Shape{-1}, len(p.out)-len(output))
 		output = append(lead, output...)
 	}
-	if len(output) != len(out) {
+	if len(output) != len(p.out) {
 		fail(ErrFormat, "the output shape %v does not fit the equation %q", output, equation)
 	}
 	size := map[rune]int{}
-	for i, a := range []rune(in) {
+	for i, a := range []rune(p.in) {
 		size[a] = x.Shape[i]
 	}
-	for i, a := range []rune(out) {
+	for i, a := range []rune(p.out) {
 		if d, ok := size[a]; !ok || d < 0 {
 			size[a] = output[i]
 		}
 	}
-	kernelShape := tensor.Shape{}
-	for _, a := range kernelAxes {
-		kernelShape = append(kernelShape, size[a])
+	for _, a := range p.kernel {
+		p.kernelShape = append(p.kernelShape, size[a])
 	}
-	outShape := tensor.Shape{}
-	for _, a := range out {
-		outShape = append(outShape, size[a])
+	for _, a := range p.out {
+		p.outShape = append(p.outShape, size[a])
 	}
-	kernel := c.Weight(kernelName, kernelShape, true)
-	y := c.einsum(in+","+kernelAxes+"->"+out, outShape, x, kernel)
+	return p
+}
+
+func (p einsumProduct) equation() string { return p.in + "," + p.kernel + "->" + p.out }
+
+// plain computes with a kernel of floats.
+func (p einsumProduct) plain(c *Call, x Value, biasAxes string) Value {
+	y := c.einsum(p.equation(), p.outShape, x, c.Weight("kernel", p.kernelShape, true))
 	if biasAxes == "" {
 		return y
 	}
-	biasShape := tensor.Shape{}
-	for i, a := range out {
-		if strings.ContainsRune(biasAxes, a) {
-			biasShape = append(biasShape, outShape[i])
-		} else if len(biasShape) > 0 {
-			biasShape = append(biasShape, 1)
+	return c.add(y, p.bias(c, biasAxes))
+}
+
+// bias is the weight that is added along some axes of the output.
+func (p einsumProduct) bias(c *Call, axes string) Value {
+	shape := tensor.Shape{}
+	for i, a := range p.out {
+		if strings.ContainsRune(axes, a) {
+			shape = append(shape, p.outShape[i])
+		} else if len(shape) > 0 {
+			shape = append(shape, 1)
 		}
 	}
-	return c.add(y, c.Weight(biasName, biasShape, true))
+	return c.Weight("bias", shape, true)
+}
+
+// int8 multiplies in int8, with scales for each row of the input and each unit of the kernel
+// (keras/src/layers/core/einsum_dense.py, _int8_call).
+func (p einsumProduct) int8(c *Call, x Value, biasAxes string) Value {
+	kernel := c.variable("kernel", p.kernelShape, tensor.Int8, false)
+	var bias Value
+	if biasAxes != "" {
+		bias = p.bias(c, biasAxes)
+	}
+	scaleShape := slices.Repeat(tensor.Shape{1}, len(p.out))
+	for i, a := range p.out {
+		if strings.ContainsRune(p.kernel, a) {
+			scaleShape[i] = p.outShape[i]
+		}
+	}
+	scale := c.Weight("kernel_scale", scaleShape, false)
+	var y Value
+	if c.weightsOnly() {
+		y = c.div(c.einsum(p.equation(), p.outShape, x, c.cast(kernel, x.DType)), scale)
+	} else {
+		q, rows := c.quantize(x, p.summed()...)
+		product := c.einsum(p.equation(), p.outShape, c.cast(q, tensor.Int32), c.cast(kernel, tensor.Int32))
+		y = c.div(c.cast(product, c.policy.compute), c.mul(p.aligned(c, rows), scale))
+	}
+	if biasAxes != "" {
+		y = c.add(y, bias)
+	}
+	return y
+}
+
+// summed lists the axes of the input that the product sums over.
+func (p einsumProduct) summed() []int {
+	var axes []int
+	for i, a := range p.in {
+		if !strings.ContainsRune(p.out, a) {
+			axes = append(axes, i)
+		}
+	}
+	return axes
+}
+
+// aligned brings a tensor that has the input's axes, the summed ones being 1, to the axes of the output.
+func (p einsumProduct) aligned(c *Call, x Value) Value {
+	x = c.squeeze(x, p.summed()...)
+	left := strings.Map(func(a rune) rune {
+		if strings.ContainsRune(p.out, a) {
+			return a
+		}
+		return -1
+	}, p.in)
+	var perm []int
+	for _, a := range p.out {
+		if i := strings.IndexRune(left, a); i >= 0 {
+			perm = append(perm, i)
+		}
+	}
+	x = c.transpose(x, perm...)
+	for i, a := range p.out {
+		if !strings.ContainsRune(left, a) {
+			x = c.expand(x, i)
+		}
+	}
+	return x
 }
 
 // equation splits "in,kernel->out" and replaces an ellipsis by letters of its own.
@@ -202,6 +311,38 @@ func callEmbedding(c *Call) []Value {
 	if c.config().Bool("mask_zero", false) {
 		mask := c.compare("NotEqual", x, c.scalar(0, x.DType))
 		y.Mask = &mask
+	}
+	return []Value{y}
+}
+
+// callReversibleEmbedding is an Embedding that, called with reverse, multiplies by its own matrix, or by one of its own, to
+// give a score for each index.
+func callReversibleEmbedding(c *Call) []Value {
+	cfg := c.config()
+	if c.policy.quantization != "" {
+		fail(ErrUnsupported, "quantization %q", c.policy.quantization)
+	}
+	n, d := cfg.positive("input_dim"), cfg.positive("output_dim")
+	table := c.Weight("embeddings", tensor.Shape{n, d}, true)
+	tied := cfg.Bool("tie_weights", true)
+	back := table
+	if !tied {
+		back = c.Weight("reverse_embeddings", tensor.Shape{d, n}, true)
+	}
+	if reverse := c.flag("reverse") || len(c.Args) > 1 && c.Args[1] == true; !reverse {
+		return callEmbedding(c)
+	}
+	x := c.cast(c.x(), c.policy.compute)
+	if t := cfg.String("reverse_dtype", ""); t != "" {
+		x, back = c.cast(x, dtypeNamed(t)), c.cast(back, dtypeNamed(t))
+	}
+	if tied {
+		back = c.transpose(back, 1, 0)
+	}
+	y := c.lastProduct(x, back)
+	if cfg.has("logit_soft_cap") {
+		limit := cfg.Float("logit_soft_cap", 0)
+		y = c.scale(c.unary("Tanh", c.scale(y, 1/limit)), limit)
 	}
 	return []Value{y}
 }

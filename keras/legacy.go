@@ -60,7 +60,7 @@ var classes2 = map[string]string{
 	"Convolution2DTranspose": "Conv2DTranspose", "Convolution3DTranspose": "Conv3DTranspose", "Convolution1DTranspose": "Conv1DTranspose",
 	"SeparableConvolution1D": "SeparableConv1D", "SeparableConvolution2D": "SeparableConv2D", "DepthwiseConvolution2D": "DepthwiseConv2D",
 	"BatchNormalizationV1": "BatchNormalization", "BatchNormalizationV2": "BatchNormalization", "SyncBatchNormalization": "BatchNormalization",
-	"LSTMV2": "LSTM", "GRUV2": "GRU", "CuDNNLSTM": "LSTM", "CuDNNGRU": "GRU", "Swish": "Activation", "GlobalMaxPool1D": "GlobalMaxPooling1D",
+	"GroupedQueryAttention": "GroupQueryAttention", "LSTMV2": "LSTM", "GRUV2": "GRU", "CuDNNLSTM": "LSTM", "CuDNNGRU": "GRU", "Swish": "Activation", "GlobalMaxPool1D": "GlobalMaxPooling1D",
 	"GlobalMaxPool2D": "GlobalMaxPooling2D", "MaxPool1D": "MaxPooling1D", "MaxPool2D": "MaxPooling2D", "MaxPool3D": "MaxPooling3D",
 	"AvgPool1D": "AveragePooling1D", "AvgPool2D": "AveragePooling2D", "AvgPool3D": "AveragePooling3D",
 }

@@ -14,6 +14,7 @@ func init() {
 	register(class{call: callLookup, keepsTypes: true}, "StringLookup", "IntegerLookup")
 	register(class{call: callTextVectorization, keepsTypes: true}, "TextVectorization")
 	register(class{call: callHashing, keepsTypes: true}, "Hashing")
+	register(class{call: callHashedCrossing, keepsTypes: true}, "HashedCrossing")
 }
 
 // vocabulary is what a lookup layer knows: tokens and the numbers that they get.
@@ -176,7 +177,12 @@ func (c *Call) output(v vocabulary, ids Value, mode string) Value {
 	if v.idf == nil {
 		fail(ErrUnsupported, "output_mode tf_idf without idf_weights in the configuration")
 	}
-	weights := append([]float64(nil), v.idf...)
+	return c.mul(counts, c.floats(v.weights(), d, v.depth))
+}
+
+// weights are the inverse document frequencies of all numbers.
+func (v vocabulary) weights() []float64 {
+	weights := slices.Clone(v.idf)
 	if len(weights) == len(v.tokens) { // unknown tokens weigh the average
 		mean := 0.0
 		for _, w := range weights {
@@ -187,7 +193,18 @@ func (c *Call) output(v vocabulary, ids Value, mode string) Value {
 	for len(weights) < v.depth {
 		weights = append(weights, 0)
 	}
-	return c.mul(counts, c.floats(weights[:v.depth], d, v.depth))
+	return weights[:v.depth]
+}
+
+// idfWeights returns the weights of a lookup layer as Keras 3 keeps them among its variables; nil for other layers.
+func (l *Layer) idfWeights() *tensor.Tensor {
+	if !strings.HasSuffix(l.Class, "Lookup") || !l.Config.has("idf_weights") || l.Config.String("output_mode", "int") != "tf_idf" {
+		return nil
+	}
+	v := vocabularyOf(l, "tf_idf", l.Class == "StringLookup")
+	t, err := tensor.Must(tensor.Of(v.weights(), v.depth)).Cast(tensor.Float32)
+	check(err)
+	return t
 }
 
 // callLookup is StringLookup and IntegerLookup.
@@ -365,6 +382,33 @@ func callHashing(c *Call) []Value {
 		mask := c.constant(tensor.Scalar(c.config().strings2("mask_value")))
 		ids = c.choose(c.compare("Equal", key, mask), c.constant(tensor.Scalar(int64(0))), ids)
 	}
+	mode := c.config().String("output_mode", "int")
+	if mode == "int" {
+		return []Value{ids}
+	}
+	return []Value{c.encode(ids, mode, bins, c.policy.compute, nil)}
+}
+
+// callHashedCrossing puts combinations of strings and integers, each [batch, 1] or [batch], into bins by a hash.
+func callHashedCrossing(c *Call) []Value {
+	bins := c.config().positive("num_bins")
+	c.several(0)
+	first, internal := c.Inputs[0], tensor.String
+	columns, types := make([]Value, len(c.Inputs)), make([]tensor.DType, len(c.Inputs))
+	for i, x := range c.Inputs {
+		if x.DType != tensor.String {
+			x, internal = c.cast(x, tensor.Int64), tensor.Int64
+		}
+		if x.rank() == 1 {
+			x = c.expand(x, 1)
+		}
+		x.need(2)
+		columns[i], types[i] = x, x.DType
+	}
+	const key = 0xDECAFCAFFE // TensorFlow's default
+	crossed := c.op("SparseCross", columns, graph.Attrs{"N": 0, "hashed_output": true, "num_buckets": bins, "hash_key": key, "sparse_types": []tensor.DType{},
+		"dense_types": types, "out_type": tensor.Int64, "internal_type": internal}, tensor.Int64, tensor.Shape{-1, 2})
+	ids := c.reshape(crossed.output(1, tensor.Int64, tensor.Shape{-1}), c.dims(first)...)
 	mode := c.config().String("output_mode", "int")
 	if mode == "int" {
 		return []Value{ids}

@@ -60,29 +60,27 @@ func (c *Call) fold(op string) Value {
 	return y
 }
 
-// mergeMasks gives y the mask of elementwise layers: a step counts where it counts in every input that has a mask
-// (keras/src/layers/merging/base_merge.py).
+// mergeMasks gives y the mask of elementwise layers. Keras 2 takes the intersection of the masks that there are, Keras 3 the
+// union of the masks of all inputs, and none where an input has none (base_merge.py).
 func (c *Call) mergeMasks(y Value) Value {
-	var masks []Value
-	for _, v := range c.Inputs {
-		if v.Mask == nil {
-			return y.masked(nil)
-		}
-		masks = append(masks, *v.Mask)
-	}
-	m := masks[0]
-	for _, v := range masks[1:] {
-		m = c.logical(c.maskOp(), m, v)
-	}
-	return y.masked(&m)
-}
-
-// maskOp tells how masks combine: Keras 3 takes their union, Keras 2 their intersection.
-func (c *Call) maskOp() string {
+	op, strict := "LogicalAnd", false
 	if c.Layer.age == keras3 {
-		return "LogicalOr"
+		op, strict = "LogicalOr", true
 	}
-	return "LogicalAnd"
+	var mask *Value
+	for _, v := range c.Inputs {
+		switch {
+		case v.Mask == nil && strict:
+			return y.masked(nil)
+		case v.Mask == nil:
+		case mask == nil:
+			mask = v.Mask
+		default:
+			m := c.logical(op, *mask, *v.Mask)
+			mask = &m
+		}
+	}
+	return y.masked(mask)
 }
 
 // concatMasks joins the inputs and, where one has a mask, their masks; an input without counts everywhere.
@@ -106,7 +104,11 @@ func (c *Call) concatMasks(axis int) Value {
 		}
 		masks[i] = c.broadcastTo(m, c.dims(v)...)
 	}
-	m := c.reduce("All", c.concat(axis, masks...), false, -1)
+	op := "All"
+	if c.Layer.age == keras3 {
+		op = "Any"
+	}
+	m := c.reduce(op, c.concat(axis, masks...), false, -1)
 	return y.masked(&m)
 }
 
@@ -201,8 +203,4 @@ func init() {
 	same := func(c *Call) []Value { return []Value{c.x()} }
 	register(class{call: same, passesMask: true}, "ActivityRegularization")
 	register(class{call: same, passesMask: true, keepsTypes: true}, "Identity")
-	register(class{call: same}, "RandomFlip", "RandomRotation", "RandomZoom", "RandomTranslation", "RandomContrast",
-		"RandomBrightness", "RandomSharpness", "RandomHue", "RandomSaturation", "RandomColorJitter", "RandomColorDegeneration",
-		"RandomGrayscale", "RandomPosterization", "RandomShear", "RandomPerspective", "RandomElasticTransform", "RandomErasing",
-		"RandomGaussianBlur", "RandomInvert", "RandomHeight", "RandomWidth")
 }

@@ -29,6 +29,8 @@ type Model struct {
 	source string // path, for messages
 	byName map[string]*Layer
 	nodes  map[string][]node // the calls of each layer, by its name
+	// anyBatch says that the model takes batches of any size, though the file names one: see freeBatch.
+	anyBatch bool
 }
 
 // Endpoint is one input or output of a model.
@@ -73,6 +75,7 @@ type Layer struct {
 	attribute   string      // the attribute of the parent that holds a sublayer: "forward_layer", "cell"
 	variables   []*Variable // in the order of get_weights
 	rawModule   string      // "keras.layers", "keras.src.ops.numpy"
+	fileClass   string      // the class that a .keras archive gives, where it is another than Class
 	registered  any         // registered_name
 	age         age
 	trainable   bool

@@ -1,6 +1,7 @@
 package keras
 
 import (
+	"reflect"
 	"slices"
 	"sort"
 )
@@ -264,10 +265,16 @@ func sortedKeys(m map[string]any) []string {
 	return keys
 }
 
-// skipFirstCalls renumbers the calls of nested models. tf.keras counts the call by which a nested model was made, which is
-// not among the calls in the file: the first of those is number 1.
-func (m *Model) skipFirstCalls() {
+// countFromZero renumbers the calls of nested models, which the file counts from 1: the call by which such a model was made is
+// not among the calls in the file. tf.keras counts so everywhere, Keras 3 only where a functional model is an output.
+func (m *Model) countFromZero() {
 	if m.age == keras3 {
+		for i := range m.Outputs {
+			at := &m.Outputs[i].at
+			if l := m.byName[at.layer]; l != nil && l.Model != nil && l.Model.Class != "Sequential" && at.node > 0 {
+				at.node--
+			}
+		}
 		return
 	}
 	largest := map[string]int{}
@@ -277,6 +284,33 @@ func (m *Model) skipFirstCalls() {
 			r.node--
 		}
 	})
+}
+
+// joinEqualCalls makes one call of those of a nested model that are alike, as written files have them (see writtenCall).
+func (m *Model) joinEqualCalls() {
+	for _, l := range m.Layers {
+		if l.Model == nil {
+			continue
+		}
+		var kept []node
+		place := make([]int, len(m.nodes[l.Name]))
+		for i, n := range m.nodes[l.Name] {
+			place[i] = slices.IndexFunc(kept, func(k node) bool { return reflect.DeepEqual(k, n) })
+			if place[i] < 0 {
+				place[i] = len(kept)
+				kept = append(kept, n)
+			}
+		}
+		if len(kept) == len(place) {
+			continue
+		}
+		m.nodes[l.Name] = kept
+		m.eachRef(func(r *tensorRef) {
+			if r.layer == l.Name && r.node < len(place) {
+				r.node = place[r.node]
+			}
+		})
+	}
 }
 
 // eachRef visits every reference to a tensor, which may be changed.

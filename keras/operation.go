@@ -1,9 +1,11 @@
 package keras
 
 import (
+	"math"
 	"slices"
 	"strings"
 
+	"github.com/cambium-go/cambium/graph"
 	"github.com/cambium-go/cambium/tensor"
 )
 
@@ -27,7 +29,7 @@ func one(f func(o *opCall) Value) operation {
 // arg finds an argument: position i, or one of the names as a keyword or in the configuration. Position -1 is none.
 func (o *opCall) arg(i int, names ...string) (any, bool) {
 	if i >= 0 && i < len(o.Args) {
-		return o.Args[i], true
+		return o.Args[i], o.Args[i] != nil
 	}
 	for _, n := range names {
 		if v, ok := o.Kwargs[n]; ok {
@@ -128,7 +130,11 @@ func reduction(op string) operation {
 		if op == "Mean" && !floating(x.DType) {
 			x = o.cast(x, tensor.Float32)
 		}
-		return o.reduce(op, x, keep, axes...)
+		y := o.reduce(op, x, keep, axes...)
+		if first, ok := number(o.settings(-1, "initial")["initial"]); ok && (op == "Max" || op == "Min") {
+			y = o.binary(op+"imum", y, o.scalar(first, y.DType))
+		}
+		return y
 	})
 }
 
@@ -159,7 +165,7 @@ var operations = map[string]operation{
 	"Absolute": simple("Abs"), "Abs": simple("Abs"), "Negative": simple("Neg"), "Exp": simple("Exp"), "Expm1": simple("Expm1"), "Log": simple("Log"), "Log1p": simple("Log1p"),
 	"Sqrt": simple("Sqrt"), "Rsqrt": simple("Rsqrt"), "Square": simple("Square"), "Sin": simple("Sin"), "Cos": simple("Cos"), "Tan": simple("Tan"), "Tanh": simple("Tanh"),
 	"Sinh": simple("Sinh"), "Cosh": simple("Cosh"), "Arcsin": simple("Asin"), "Arccos": simple("Acos"), "Arctan": simple("Atan"), "Floor": simple("Floor"), "Ceil": simple("Ceil"),
-	"Round": simple("Round"), "Sign": simple("Sign"), "Reciprocal": simple("Reciprocal"), "Erf": simple("Erf"), "ZerosLike": simple("ZerosLike"), "OnesLike": simple("OnesLike"),
+	"Round": simple("Round"), "Sign": simple("Sign"), "Reciprocal": simple("Reciprocal"), "Erf": simple("Erf"), "ZerosLike": like("ZerosLike"), "OnesLike": like("OnesLike"),
 	"StopGradient": simple("StopGradient"), "Identity": simple("Identity"),
 	"Mean": reduction("Mean"), "Sum": reduction("Sum"), "Max": reduction("Max"), "Min": reduction("Min"), "Prod": reduction("Prod"), "Amax": reduction("Max"), "Amin": reduction("Min"),
 	"Relu": callActivation("relu"), "Relu6": callActivation("relu6"), "Sigmoid": callActivation("sigmoid"), "Softplus": callActivation("softplus"), "Softsign": callActivation("softsign"),
@@ -174,7 +180,46 @@ var operations = map[string]operation{
 	"Stack": one(opStack), "Split": opSplit, "Unstack": opUnstack, "GetItem": one(opGetItem), "Where": one(opWhere), "Clip": one(opClip), "Cast": one(opCast), "Softmax": one(opSoftmax("Softmax")), "LogSoftmax": one(opSoftmax("LogSoftmax")),
 	"OneHot": one(opOneHot), "Take": one(opTake), "Tile": one(opTile), "Repeat": one(opRepeat), "Pad": one(opPad), "Flip": one(opFlip), "Swapaxes": one(opSwapAxes), "Moveaxis": one(opMoveAxis),
 	"BroadcastTo": one(opBroadcastTo), "Gelu": one(opGelu), "LeakyRelu": one(opLeaky), "Elu": one(opElu), "Celu": one(opCelu), "Glu": one(opGlu), "Normalize": one(opNormalize), "Norm": one(opNorm), "Logsumexp": one(opLogSumExp),
-	"MaxPool": one(opPool("MaxPool")), "AveragePool": one(opPool("AvgPool")), "Resize": one(opResize), "TopK": opTopK, "Cumsum": one(opCumsum), "Ravel": one(opRavel), "Roll": one(opRoll),
+	"MaxPool": one(opPool("MaxPool")), "AveragePool": one(opPool("AvgPool")), "Resize": one(opResize), "TopK": opTopK, "Cumsum": one(opRunning("Cumsum")), "Cumprod": one(opRunning("Cumprod")), "Ravel": one(opRavel), "Roll": one(opRoll),
+	"Sort": one(opSort(false)), "Argsort": one(opSort(true)), "Median": one(opMedian), "Quantile": one(opQuantile), "TakeAlongAxis": one(opTakeAlongAxis),
+	"Diff": one(opDiff), "Rot90": one(opRotate), "Tril": one(opTriangle(true)), "Triu": one(opTriangle(false)), "Diagonal": one(opDiagonal), "Trace": one(opTrace),
+	"Arcsinh": simple("Asinh"), "Arccosh": simple("Acosh"), "Arctanh": simple("Atanh"), "Erfinv": simple("Erfinv"), "Erfc": simple("Erfc"), "Conj": simple("Identity"),
+	"Real": simple("Identity"), "Copy": simple("Identity"), "Fabs": simple("Abs"), "Isnan": test("IsNan"), "Isinf": test("IsInf"), "Isfinite": test("IsFinite"),
+	"Log2": logarithm(2), "Log10": logarithm(10), "Exp2": one(func(o *opCall) Value { return o.unary("Exp", o.scale(o.tensor(0, "x"), math.Ln2)) }),
+	"Deg2rad": scaled(math.Pi / 180), "Rad2deg": scaled(180 / math.Pi), "Cbrt": one(opCubeRoot), "Trunc": one(opTruncate), "NanToNum": one(opNanToNum),
+	"LogicalXor": one(opExclusiveOr), "Isclose": one(opIsClose), "Hypot": one(opHypotenuse), "Logaddexp": one(opLogAddExp), "SquaredDifference": elementwise("SquaredDifference"),
+	"CountNonzero": one(opCountNonzero), "Ptp": one(opRange), "Average": one(opAverage), "Tensordot": one(opTensordot), "Inner": one(opInner), "Outer": one(opOuter),
+	"Hstack": one(opJoin(1)), "Vstack": one(opJoin(0)), "FullLike": one(opFullLike), "MultiHot": one(opMultiHot), "LayerNorm": one(opLayerNorm), "RMSNorm": one(opRMSNorm),
+	"DotProductAttention": one(opDotProductAttention), "SoftShrink": one(opShrink(true)), "HardShrink": one(opShrink(false)), "Threshold": one(opThreshold), "Sparsemax": one(opSparsemax),
+	"SpaceToDepth": one(opBlocks("SpaceToDepth")), "DepthToSpace": one(opBlocks("DepthToSpace")), "RGBToGrayscale": one(opGrayscale), "AddN": one(opAddN), "Shape": one(opShape),
+	"BatchFlatten": one(func(o *opCall) Value { return o.reshapeTo(o.tensor(0, "x"), []int{-1}) }),
+}
+
+// test gives true or false for each element.
+func test(op string) operation {
+	return one(func(o *opCall) Value {
+		x := o.tensor(0, "x")
+		return o.op(op, []Value{x}, graph.Attrs{"T": x.DType}, tensor.Bool, x.Shape)
+	})
+}
+
+// like makes a tensor of the same shape, and of another type where one is given.
+func like(op string) operation {
+	return one(func(o *opCall) Value {
+		y := o.unary(op, o.tensor(0, "x", "input"))
+		if name := o.config().String("dtype", ""); name != "" {
+			y = o.cast(y, dtypeNamed(name))
+		}
+		return y
+	})
+}
+
+func logarithm(base float64) operation {
+	return one(func(o *opCall) Value { return o.scale(o.unary("Log", o.tensor(0, "x")), 1/math.Log(base)) })
+}
+
+func scaled(by float64) operation {
+	return one(func(o *opCall) Value { return o.scale(o.tensor(0, "x"), by) })
 }
 
 func init() {

@@ -36,31 +36,62 @@ func opMatmul(o *opCall) Value {
 	return o.matmul(a, b, s.Bool("transpose_a", false), s.Bool("transpose_b", false))
 }
 
+// opEinsum is the product of tensors along axes that have letters; "..." stands for leading axes that broadcast.
 func opEinsum(o *opCall) Value {
-	equation := strings.ReplaceAll(o.config().String("subscripts", o.config().String("equation", "")), " ", "")
+	equation := o.config().String("subscripts", o.config().String("equation", ""))
+	args := o.Args
+	if text, ok := o.firstText(); ok {
+		equation, args = text, args[1:]
+	} else if text, ok := o.Kwargs["equation"].(string); ok {
+		equation = text
+	}
+	if len(args) == 0 {
+		args, _ = o.Kwargs["inputs"].([]any)
+	}
+	equation = strings.ReplaceAll(equation, " ", "")
 	left, out, ok := strings.Cut(equation, "->")
 	in := strings.Split(left, ",")
-	if !ok || len(in) != len(o.Args) || strings.Contains(equation, ".") {
+	if !ok || len(in) != len(args) {
 		fail(ErrUnsupported, "the equation %q", equation)
 	}
-	size, operands := map[rune]int{}, []Value{}
+	size, operands, lead := map[rune]int{}, []Value{}, tensor.Shape{}
 	for i, term := range in {
-		v := o.tensor(i)
-		if len(term) != v.rank() {
+		v := o.operand(args[i], o.like)
+		before, after, dots := strings.Cut(term, "...")
+		n := v.rank() - len(before) - len(after)
+		if n < 0 || n > 0 && !dots {
 			fail(ErrFormat, "the equation %q for a tensor of shape %v", equation, v.Shape)
 		}
-		for j, a := range term {
+		lead = broadcast(lead, v.Shape[len(before):len(before)+n])
+		rest := slices.Concat(v.Shape[:len(before)], v.Shape[len(before)+n:])
+		for j, a := range before + after {
 			if d, ok := size[a]; !ok || d < 0 {
-				size[a] = v.Shape[j]
+				size[a] = rest[j]
 			}
 		}
 		operands = append(operands, v)
 	}
 	shape := tensor.Shape{}
-	for _, a := range out {
+	before, after, dots := strings.Cut(out, "...")
+	for _, a := range before {
+		shape = append(shape, size[a])
+	}
+	if dots {
+		shape = append(shape, lead...)
+	}
+	for _, a := range after {
 		shape = append(shape, size[a])
 	}
 	return o.einsum(equation, shape, operands...)
+}
+
+// firstText returns the first argument if it is a text.
+func (o *opCall) firstText() (string, bool) {
+	if len(o.Args) == 0 {
+		return "", false
+	}
+	s, ok := o.Args[0].(string)
+	return s, ok
 }
 
 func opVariance(o *opCall) Value {
@@ -167,24 +198,63 @@ func opCelu(o *opCall) Value {
 
 func opGlu(o *opCall) Value { return o.glu(o.tensor(0, "x"), o.settings(1, "axis").Int("axis", -1)) }
 
+// opNormalize divides by a norm, which is at least epsilon. TensorFlow's l2_normalize bounds the square of the norm, and takes
+// all axes where none is given.
 func opNormalize(o *opCall) Value {
 	x := o.tensor(0, "x")
-	s := o.settings(1, "axis", "order", "epsilon")
-	if s.Int("order", 2) != 2 {
-		fail(ErrUnsupported, "order %v", s["order"])
+	s := o.settings(1, "axis|dim", "order", "epsilon")
+	axes, epsilon := s.ints("axis"), s.Float("epsilon", 1e-7)
+	if o.Layer.age < keras3 {
+		s = o.settings(1, "axis|dim", "epsilon")
+		axes, epsilon = s.ints("axis"), math.Sqrt(s.Float("epsilon", 1e-12))
+		delete(s, "order")
 	}
-	sum := o.reduce("Sum", o.unary("Square", x), true, s.Int("axis", -1))
-	return o.mul(x, o.binary("Minimum", o.unary("Rsqrt", sum), o.scalar(1/s.Float("epsilon", 1e-7), x.DType)))
+	if axes == nil {
+		if axes = []int{-1}; o.Layer.age < keras3 {
+			axes = identity(x.rank())
+		}
+	}
+	if order := s.Float("order", 2); order != 2 {
+		return o.div(x, o.binary("Maximum", o.norm(x, order, true, axes...), o.scalar(epsilon, x.DType)))
+	}
+	sum := o.reduce("Sum", o.unary("Square", x), true, axes...)
+	return o.mul(x, o.binary("Minimum", o.unary("Rsqrt", sum), o.scalar(1/epsilon, x.DType)))
 }
 
 func opNorm(o *opCall) Value {
-	x := o.tensor(0, "x")
+	x := o.tensor(0, "x", "tensor")
 	s := o.settings(1, "ord", "axis", "keepdims")
 	axes := s.ints("axis")
-	if len(axes) != 1 || s.has("ord") && s["ord"] != 2.0 {
+	if axes == nil {
+		axes = identity(x.rank())
+	}
+	order, ok := number(s["ord"])
+	switch {
+	case !s.has("ord") || s["ord"] == "fro" || s["ord"] == "euclidean":
+		order = 2
+	case !ok || len(axes) > 1:
 		fail(ErrUnsupported, "the norm %v over axes %v", s["ord"], s["axis"])
 	}
-	return o.unary("Sqrt", o.reduce("Sum", o.unary("Square", x), s.Bool("keepdims", false), axes...))
+	return o.norm(x, order, s.Bool("keepdims", false), axes...)
+}
+
+// norm is the vector norm of an order, which can be infinite.
+func (e *emitter) norm(x Value, order float64, keep bool, axes ...int) Value {
+	switch {
+	case order == 2:
+		return e.unary("Sqrt", e.reduce("Sum", e.unary("Square", x), keep, axes...))
+	case order == 1:
+		return e.reduce("Sum", e.unary("Abs", x), keep, axes...)
+	case math.IsInf(order, 1):
+		return e.reduce("Max", e.unary("Abs", x), keep, axes...)
+	case math.IsInf(order, -1):
+		return e.reduce("Min", e.unary("Abs", x), keep, axes...)
+	case order > 0:
+		sum := e.reduce("Sum", e.binary("Pow", e.unary("Abs", x), e.scalar(order, x.DType)), keep, axes...)
+		return e.binary("Pow", sum, e.scalar(1/order, x.DType))
+	}
+	fail(ErrUnsupported, "the norm of order %v", order)
+	return Value{}
 }
 
 func opLogSumExp(o *opCall) Value {
@@ -218,7 +288,7 @@ func opPool(op string) func(*opCall) Value {
 
 func opResize(o *opCall) Value {
 	x := o.tensor(0, "images", "inputs")
-	s := o.settings(1, "size", "interpolation", "antialias")
+	s := o.settings(1, "size", "interpolation|method", "antialias")
 	if o.config().Bool("crop_to_aspect_ratio", false) || o.config().Bool("pad_to_aspect_ratio", false) {
 		fail(ErrUnsupported, "an aspect ratio that is kept")
 	}
@@ -240,9 +310,4 @@ func opTopK(o *opCall) []Value {
 	shape := with(x.Shape, x.rank()-1, k)
 	y := o.op("TopKV2", []Value{x, o.int(k)}, graph.Attrs{"T": x.DType, "sorted": s.Bool("sorted", true)}, x.DType, shape)
 	return []Value{y, y.output(1, tensor.Int32, shape)}
-}
-
-func opCumsum(o *opCall) Value {
-	x := o.tensor(0, "x")
-	return o.op("Cumsum", []Value{x, o.int(x.axis(o.settings(1, "axis").Int("axis", 0)))}, graph.Attrs{"T": x.DType, "Tidx": tensor.Int32}, x.DType, x.Shape)
 }

@@ -11,9 +11,10 @@ import (
 
 func opReshape(o *opCall) Value {
 	x := o.tensor(0, "x", "tensor")
-	target, ok := shapeOf(o.settings(1, "newshape|shape")["newshape"])
+	v := o.settings(1, "newshape|shape")["newshape"]
+	target, ok := shapeOf(v)
 	if !ok {
-		fail(ErrUnsupported, "a shape that is not constant")
+		return o.reshape(x, o.sizes(v)...)
 	}
 	n, free, rest := product(x.Shape...), -1, 1
 	dims := make([]dim, len(target))
@@ -34,6 +35,40 @@ func opReshape(o *opCall) Value {
 	}
 	// where the batch is unknown, TensorFlow works the -1 out, and it is the batch again if the rest fits
 	return o.op("Reshape", []Value{x, o.ints(s...)}, graph.Attrs{"T": x.DType, "Tshape": tensor.Int32}, x.DType, tensor.Shape(s))
+}
+
+// sizes reads a shape that holds tensors: a list of numbers and scalars, or a vector.
+func (o *opCall) sizes(v any) []dim {
+	if vector, ok := v.(Value); ok && vector.rank() == 1 && vector.Shape[0] >= 0 {
+		out := make([]dim, bounded(vector.Shape[0], "the rank"))
+		for i := range out {
+			out[i] = dim{-1, o.index(vector, 0, i)}
+		}
+		return out
+	}
+	list, ok := unwrapList(v).([]any)
+	if !ok {
+		fail(ErrUnsupported, "a shape %v", v)
+	}
+	out := make([]dim, len(list))
+	for i, d := range list {
+		switch d := d.(type) {
+		case Value:
+			if d.rank() != 0 {
+				fail(ErrFormat, "a size of shape %v", d.Shape)
+			}
+			out[i] = dim{-1, o.cast(d, tensor.Int32)}
+		default:
+			n, ok := number(d)
+			if !ok || n != math.Trunc(n) || math.Abs(n) > math.MaxInt32 {
+				fail(ErrFormat, "a size %v", d)
+			}
+			if out[i] = (dim{n: int(n)}); n < 0 {
+				out[i].v = o.int(int(n))
+			}
+		}
+	}
+	return out
 }
 
 func opTranspose(o *opCall) Value {
@@ -72,9 +107,9 @@ func opSqueeze(o *opCall) Value {
 	return o.squeeze(x, axes...)
 }
 
-// list reads an argument that is a list of tensors.
-func (o *opCall) list(i int, names ...string) []Value {
-	v, _ := o.arg(i, names...)
+// list reads the first argument, a list of tensors.
+func (o *opCall) list(names ...string) []Value {
+	v, _ := o.arg(0, names...)
 	items, ok := v.([]any)
 	if !ok || len(items) == 0 {
 		fail(ErrFormat, "a list of tensors is needed")
@@ -87,11 +122,11 @@ func (o *opCall) list(i int, names ...string) []Value {
 }
 
 func opConcatenate(o *opCall) Value {
-	return o.concat(o.settings(1, "axis").Int("axis", 0), o.list(0, "xs", "values")...)
+	return o.concat(o.settings(1, "axis").Int("axis", 0), o.list("xs", "values")...)
 }
 
 func opStack(o *opCall) Value {
-	return o.stack(o.settings(1, "axis").Int("axis", 0), o.list(0, "x", "values")...)
+	return o.stack(o.settings(1, "axis").Int("axis", 0), o.list("x", "values")...)
 }
 
 func opSplit(o *opCall) []Value {
@@ -192,7 +227,10 @@ func opTake(o *opCall) Value {
 		ids = o.cast(ids, tensor.Int32)
 	}
 	s := o.settings(2, "axis")
-	if !s.has("axis") {
+	if n, _ := number(o.Kwargs["batch_dims"]); n != 0 {
+		fail(ErrUnsupported, "batch_dims %v", n)
+	}
+	if !s.has("axis") && o.Layer.age == keras3 {
 		x = o.reshape(x, o.times(o.dims(x)...))
 	}
 	return o.gatherAxis(x, ids, s.Int("axis", 0))
@@ -211,8 +249,12 @@ func opTile(o *opCall) Value {
 }
 
 func opRepeat(o *opCall) Value {
+	x := o.tensor(0, "x", "input")
 	s := o.settings(1, "repeats", "axis")
-	return o.repeat(o.tensor(0, "x", "input"), s.Int("axis", -1), s.positive("repeats"))
+	if !s.has("axis") {
+		x = o.reshape(x, o.times(o.dims(x)...))
+	}
+	return o.repeat(x, s.Int("axis", 0), s.positive("repeats"))
 }
 
 func opPad(o *opCall) Value {
@@ -296,9 +338,13 @@ func opMoveAxis(o *opCall) Value {
 
 func opBroadcastTo(o *opCall) Value {
 	x := o.tensor(0, "x")
-	target, ok := shapeOf(o.settings(1, "shape")["shape"])
-	if !ok || slices.Contains(target, -1) {
-		fail(ErrUnsupported, "a shape that is not constant")
+	v := o.settings(1, "shape")["shape"]
+	target, ok := shapeOf(v)
+	if !ok {
+		return o.broadcastTo(x, o.sizes(v)...)
+	}
+	if slices.Contains(target, -1) {
+		fail(ErrUnsupported, "a shape %v that is not known", target)
 	}
 	return o.broadcastTo(x, known(target...)...)
 }

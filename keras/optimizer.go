@@ -260,7 +260,7 @@ func reals(v any) any {
 	case map[string]any:
 		out := make(map[string]any, len(v))
 		for k, x := range v {
-			if f, ok := x.(float64); ok && slices.Contains(realSettings, k) {
+			if f, ok := x.(float64); ok && slices.Contains(realSettings, k) && !(k == "mask_value" && v["num_bins"] != nil) { // Hashing's is a token
 				out[k] = realNumber(f)
 				continue
 			}

@@ -3,6 +3,7 @@
 package keras_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -18,7 +19,7 @@ import (
 )
 
 // TestParity runs the cases that scripts/parity_keras.py saved, and compares with what Keras computed. Each case is
-// NAME.keras or NAME.h5 beside NAME.npz, which holds x0, x1 … and y0, y1 … .
+// NAME.keras or NAME.h5 beside NAME.npz, which holds x0, x1 … and y0, y1 …, and beside NAME.json, its summary.
 func TestParity(t *testing.T) {
 	dir := os.Getenv("CAMBIUM_PARITY")
 	if dir == "" {
@@ -53,6 +54,11 @@ func runCase(t *testing.T, model, npz string) {
 	}
 	m, err := keras.Load(model, options...)
 	require.NoError(t, err)
+	if data, err := os.ReadFile(strings.TrimSuffix(npz, ".npz") + ".json"); err == nil {
+		var rows []summaryRow
+		require.NoError(t, json.Unmarshal(data, &rows))
+		requireSummary(t, rows, m)
+	}
 	recorded := readNPZ(t, npz)
 	inputs := map[string]*tensor.Tensor{}
 	for i, in := range m.Inputs {
@@ -72,6 +78,10 @@ func runCase(t *testing.T, model, npz string) {
 			if d >= 0 {
 				require.Equal(t, want.Shape()[j], d, "the static shape %v of output %s", o.Shape, o.Name)
 			}
+		}
+		if want.DType() == tensor.String {
+			requireSameText(t, want, got)
+			continue
 		}
 		requireClose(t, want, got, tolerance(model), "output "+o.Name)
 	}
@@ -134,6 +144,15 @@ func requireClose(t testing.TB, want, got *tensor.Tensor, tolerance float64, wha
 		d := abs(w[i] - g[i])
 		require.Truef(t, d <= tolerance*max(abs(w[i]), mean, 1e-3), "%s: element %d of %v is %v, Keras says %v", what, i, want.Shape(), g[i], w[i])
 	}
+}
+
+func requireSameText(t testing.TB, want, got *tensor.Tensor) {
+	t.Helper()
+	w, err := tensor.Data[string](want)
+	require.NoError(t, err)
+	g, err := tensor.Data[string](got)
+	require.NoError(t, err)
+	require.Equal(t, w, g)
 }
 
 func float64s(t testing.TB, x *tensor.Tensor) []float64 {

@@ -145,6 +145,9 @@ func callCategoryEncoding(c *Call) []Value {
 // callDiscretization gives the number of the bin that each value falls into.
 func callDiscretization(c *Call) []Value {
 	x := c.cast(c.x(), tensor.Float32)
+	if !c.config().has("bin_boundaries") {
+		fail(ErrUnsupported, "the bin_boundaries are not in the file: tf.keras does not save those that adapt found")
+	}
 	bounds, shape := c.config().numbers("bin_boundaries")
 	if len(shape) != 1 || len(bounds) == 0 {
 		fail(ErrFormat, "bin_boundaries %v", c.config()["bin_boundaries"])

@@ -22,6 +22,9 @@ func assign(where string, vars []*Variable, values []*tensor.Tensor) error {
 		if !slices.Equal(t.Shape(), v.Shape) {
 			return fmt.Errorf("%w: weight %s has shape %v, the layer needs %v", ErrWeights, v.Path, t.Shape(), v.Shape)
 		}
+		if t.DType() == tensor.Int8 && floating(v.DType) {
+			return fmt.Errorf("%w: weight %s is quantized (int8), the layer's configuration says %v", ErrWeights, v.Path, v.DType)
+		}
 		var err error
 		if floating(t.DType()) && floating(v.DType) {
 			t, err = t.Cast(v.DType)

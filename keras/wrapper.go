@@ -47,7 +47,12 @@ func (r *reader) sub(l *Layer) {
 		for _, v := range cells {
 			r.wrapped(l, v, "cells/*")
 		}
-	case "MultiHeadAttention", "GroupQueryAttention", "GroupedQueryAttention":
+	case "Pipeline":
+		list, _ := c["layers"].([]any)
+		for _, v := range list {
+			r.wrapped(l, v, "layers/*")
+		}
+	case "MultiHeadAttention", "GroupQueryAttention":
 		r.addProjections(l)
 	case "LSTM", "GRU", "SimpleRNN", "ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D":
 		class := l.Class + "Cell"

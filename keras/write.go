@@ -68,7 +68,7 @@ func WriteKeras(w io.Writer, m *Model) (err error) {
 	root := hdf5.NewGroup()
 	seen := map[*Layer]bool{}
 	assets := map[string][]byte{}
-	check(eachPath(m, "", func(l *Layer, at string) error {
+	check(eachPath(m, "", false, func(l *Layer, at string) error {
 		if _, err := root.CreateGroup(at + "/vars"); err != nil || seen[l] {
 			return err
 		}
@@ -84,6 +84,9 @@ func WriteKeras(w io.Writer, m *Model) (err error) {
 			if err := writeTensor(root, at+"/vars/"+strconv.Itoa(first+i), v.Value); err != nil {
 				return fmt.Errorf("weight %s: %w", v.Path, err)
 			}
+		}
+		if t := l.idfWeights(); t != nil {
+			check(writeTensor(root, at+"/vars/idf_weights", t))
 		}
 		for name, data := range l.assets {
 			assets[path.Join("assets", at, name)] = data

@@ -7,7 +7,8 @@ import (
 
 // written returns the model's configuration in the words that Keras 3 and tf_keras have in common, as far as they do:
 // batch_input_shape, dtype by name, calls as nested lists where they have one argument, no settings of one of the two that
-// are at their default. functional is the class of a functional model: both find Model in archives, Functional in HDF5 files.
+// are at their default. functional is the class of a functional model: both find Model in archives and within another model,
+// Functional at the top of an HDF5 file.
 func (m *Model) written(functional string) map[string]any {
 	class := m.Class
 	if class != "Sequential" {
@@ -15,21 +16,28 @@ func (m *Model) written(functional string) map[string]any {
 	}
 	layers := []any{}
 	for _, l := range m.Layers {
-		layers = append(layers, m.writtenLayer(l, class == "Sequential", functional))
+		layers = append(layers, m.writtenLayer(l, class == "Sequential"))
 	}
 	config := map[string]any{"name": m.Name, "trainable": true, "layers": layers}
 	if class != "Sequential" {
-		config["input_layers"], config["output_layers"] = writtenEnds(m.Inputs), writtenEnds(m.Outputs)
+		config["input_layers"], config["output_layers"] = m.writtenEnds(m.Inputs), m.writtenEnds(m.Outputs)
 	}
 	return map[string]any{"class_name": class, "config": config}
 }
 
+// writtenWithin is the configuration of a model that is a layer.
+func (m *Model) writtenWithin() map[string]any {
+	out := m.written("Model")
+	out["module"], out["registered_name"] = "keras", nil
+	return out
+}
+
 // writtenEnds writes endpoints as a list, or as a dictionary where their names are not those of layers.
-func writtenEnds(ends []Endpoint) any {
+func (m *Model) writtenEnds(ends []Endpoint) any {
 	list, named := []any{}, map[string]any{}
 	dictionary := false
 	for _, e := range ends {
-		t := []any{e.at.layer, e.at.node, e.at.tensor}
+		t := []any{e.at.layer, m.writtenCall(e.at), e.at.tensor}
 		list = append(list, t)
 		named[e.Name] = t
 		base := e.Name
@@ -38,19 +46,21 @@ func writtenEnds(ends []Endpoint) any {
 		}
 		dictionary = dictionary || base != e.at.layer
 	}
-	if dictionary {
+	switch {
+	case dictionary:
 		return named
+	case len(list) == 1:
+		return list[0] // in a list of one, Keras 3 would call and answer with lists
 	}
 	return list
 }
 
-func (m *Model) writtenLayer(l *Layer, sequential bool, functional string) map[string]any {
+func (m *Model) writtenLayer(l *Layer, sequential bool) map[string]any {
 	out := map[string]any{"class_name": l.Class, "name": l.Name}
 	switch {
 	case l.Model != nil:
-		inner := l.Model.written(functional)
-		inner["config"].(map[string]any)["name"] = l.Name
-		out["class_name"], out["config"], out["module"], out["registered_name"] = inner["class_name"], inner["config"], "keras", nil
+		out = l.Model.writtenWithin()
+		out["config"].(map[string]any)["name"], out["name"] = l.Name, l.Name
 	default:
 		out["config"] = l.writtenConfig()
 		out["module"], out["registered_name"] = "keras.layers", nil
@@ -71,15 +81,31 @@ func (m *Model) writtenLayer(l *Layer, sequential bool, functional string) map[s
 	nodes := []any{}
 	for _, n := range m.nodes[l.Name] {
 		nodes = append(nodes, m.writtenNode(n))
+		if l.Model != nil { // see writtenCall
+			nodes = append(nodes, m.writtenNode(n))
+		}
 	}
 	out["inbound_nodes"] = nodes
 	return out
 }
 
+// writtenCall is the number of the call that made a tensor. tf_keras counts the calls of a nested model from 1, Keras 3 from 0
+// (from 1 where a functional model is an output), and tf_keras never returns from a number that it does not find. With each
+// call written twice, the odd numbers mean the same to both.
+func (m *Model) writtenCall(t tensorRef) int {
+	if l := m.byName[t.layer]; l != nil && l.Model != nil {
+		return 2*t.node + 1
+	}
+	return t.node
+}
+
 // writtenNode writes a call: as a list where it has one argument and settings that are no tensors, which every version reads,
 // else as Keras 3 does.
 func (m *Model) writtenNode(n node) any {
-	first := []any{}
+	first, kwargs := []any{}, withoutNulls(n.kwargs)
+	if m.age == keras3 && kwargs["training"] == true {
+		delete(kwargs, "training") // what Keras 3 notes of every layer, and does not follow; tf_keras would
+	}
 	if len(n.args) == 1 && len(refs(n.kwargs)) == 0 {
 		list, ok := n.args[0].([]any)
 		if t, single := n.args[0].(tensorRef); single {
@@ -89,14 +115,14 @@ func (m *Model) writtenNode(n node) any {
 			t, isTensor := a.(tensorRef)
 			ok = ok && isTensor
 			if isTensor {
-				first = append(first, []any{t.layer, t.node, t.tensor, withoutNulls(n.kwargs)})
+				first = append(first, []any{t.layer, m.writtenCall(t), t.tensor, kwargs})
 			}
 		}
 		if ok && len(first) > 0 {
 			return first
 		}
 	}
-	return map[string]any{"args": m.writtenArgument(n.args), "kwargs": m.writtenArgument(n.kwargs)}
+	return map[string]any{"args": m.writtenArgument(n.args), "kwargs": m.writtenArgument(kwargs)}
 }
 
 func withoutNulls(m map[string]any) map[string]any {
@@ -117,7 +143,7 @@ func (m *Model) writtenArgument(v any) any {
 			shape, dtype = anyShape(l.OutputShapes[v.tensor]), l.outputTypes[v.tensor].String()
 		}
 		return map[string]any{"class_name": "__keras_tensor__", "config": map[string]any{"shape": shape, "dtype": dtype,
-			"keras_history": []any{v.layer, v.node, v.tensor}}}
+			"keras_history": []any{v.layer, m.writtenCall(v), v.tensor}}}
 	case []any:
 		out := make([]any, len(v))
 		for i, x := range v {
@@ -173,7 +199,7 @@ func (l *Layer) writtenConfig() map[string]any {
 		switch {
 		case k == "build_config" || k == "implicit" || k == "cudnn":
 		case v == nil && !slices.Contains(meaningfulNulls, k) && l.Class != "TextVectorization":
-		case k == "data_format" && v == "channels_last" && slices.Contains(noFormat, l.Class):
+		case k == "data_format" && v == "channels_last" && (slices.Contains(noFormat, l.Class) || strings.HasPrefix(l.Class, "Random")):
 		case newDefaults[k] != nil && newDefaults[k] == v:
 		case l.age < keras3 && (slices.Contains(oldSettings, k) || strings.HasSuffix(k, "_constraint")):
 		case l.age < keras3 && k == "input_dim" && l.Class != "Embedding":
@@ -210,7 +236,7 @@ func (l *Layer) writtenSetting(key string, v any) any {
 		if s.attribute == key || s.attribute == "forward_layer" && key == "layer" {
 			inner := s.writtenConfig()
 			if s.Model != nil {
-				return s.Model.written("Functional")
+				return s.Model.writtenWithin()
 			}
 			if prefix := strings.TrimSuffix(s.attribute, "layer"); s.attribute == "forward_layer" || s.attribute == "backward_layer" {
 				if s.attribute == "forward_layer" {

