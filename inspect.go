@@ -82,8 +82,8 @@ func inspectKeras(path string, format Format, opts []keras.Option) (*Info, error
 	info := &Info{Format: format, Producer: Producer{Keras: m.Version}, Parameters: int64(m.Parameters())}
 	for _, l := range m.Listed() {
 		row := LayerInfo{Name: l.Name, Class: l.Class, Parameters: int64(l.Parameters())}
-		if len(l.OutputShapes) > 0 {
-			row.OutputShape = l.OutputShapes[0]
+		if shapes := l.StatedShapes(); len(shapes) > 0 {
+			row.OutputShape = shapes[0]
 		}
 		info.Layers = append(info.Layers, row)
 	}

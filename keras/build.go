@@ -289,7 +289,7 @@ func (w *walk) call(l *Layer, scope string, args []any, kwargs map[string]any) (
 	w.called = append(w.called, called{l, out})
 	if l.OutputShapes == nil {
 		for _, v := range out {
-			l.OutputShapes = append(l.OutputShapes, l.stated(v.Shape))
+			l.OutputShapes = append(l.OutputShapes, v.Shape)
 			l.outputTypes = append(l.outputTypes, v.DType)
 		}
 	}
@@ -356,12 +356,27 @@ func (m *Model) freeBatch() (err error) {
 	if !fixed || m.stateful() {
 		return nil
 	}
+	m.forgetShapes()
 	m.anyBatch = true
 	if m.trace() == nil {
 		return nil
 	}
+	m.forgetShapes()
 	m.anyBatch = false
 	return m.trace()
+}
+
+// forgetShapes keeps the shapes of the first pass as those that Keras states, and makes way for others.
+func (m *Model) forgetShapes() {
+	for _, l := range m.Layers {
+		if l.stated == nil {
+			l.stated = l.OutputShapes
+		}
+		l.OutputShapes, l.outputTypes = nil, nil
+		if l.Model != nil {
+			l.Model.forgetShapes()
+		}
+	}
 }
 
 // stateful reports whether a layer keeps its states from one batch to the next.

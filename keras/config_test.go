@@ -152,12 +152,13 @@ func requireSummary(t *testing.T, rows []summaryRow, m *keras.Model) {
 		if !ok {
 			continue
 		}
-		require.Len(t, l.OutputShapes[0], len(shape), "%s, layer %s", m.Name, l.Name)
+		got := l.StatedShapes()[0]
+		require.Len(t, got, len(shape), "%s, layer %s", m.Name, l.Name)
 		for i, d := range shape {
 			if d == nil {
 				d = -1.0
 			}
-			require.EqualValues(t, d, l.OutputShapes[0][i], "%s, layer %s: %v", m.Name, l.Name, l.OutputShapes[0])
+			require.EqualValues(t, d, got[i], "%s, layer %s: %v", m.Name, l.Name, got)
 		}
 	}
 }

@@ -117,22 +117,6 @@ func callEinsumDense(c *Call) []Value {
 	return []Value{c.activation("activation")(&c.emitter, y)}
 }
 
-// stated is the shape that Keras gives for an output: that of Keras 3's EinsumDense has null wherever its configuration has it, even if the
-// size is known.
-func (l *Layer) stated(shape tensor.Shape) tensor.Shape {
-	if l.Class != "EinsumDense" || l.age != keras3 {
-		return shape
-	}
-	output, _ := shapeOf(l.Config["output_shape"])
-	shape = slices.Clone(shape)
-	for i, d := range output {
-		if at := len(shape) - len(output) + i; at >= 0 && d < 0 {
-			shape[at] = -1
-		}
-	}
-	return shape
-}
-
 // einsumProduct is the product of a tensor and a kernel along axes that have letters.
 type einsumProduct struct {
 	in, kernel, out       string // one letter for each axis

@@ -132,10 +132,10 @@ func (w *walk) placeholders(m *Model) []Value {
 		if l.Config.Bool("sparse", false) || l.Config.Bool("ragged", false) {
 			fail(ErrUnsupported, "input %s is sparse or ragged", in.Name)
 		}
-		l.OutputShapes, l.outputTypes = []tensor.Shape{in.Shape}, []tensor.DType{in.DType}
 		if m.anyBatch && len(in.Shape) > 0 {
 			in.Shape = with(in.Shape, 0, -1)
 		}
+		l.OutputShapes, l.outputTypes = []tensor.Shape{in.Shape}, []tensor.DType{in.DType}
 		ref := w.b.Placeholder(nodeName(in.Name), in.DType, in.Shape)
 		check(w.b.Err())
 		out[i] = Value{Ref: ref, DType: in.DType, Shape: in.Shape}

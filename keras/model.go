@@ -72,11 +72,12 @@ type Layer struct {
 
 	sublayers   []*Layer // wrapped layers, cells, the projections of an attention layer
 	outputTypes []tensor.DType
-	attribute   string      // the attribute of the parent that holds a sublayer: "forward_layer", "cell"
-	variables   []*Variable // in the order of get_weights
-	rawModule   string      // "keras.layers", "keras.src.ops.numpy"
-	fileClass   string      // the class that a .keras archive gives, where it is another than Class
-	registered  any         // registered_name
+	stated      []tensor.Shape // OutputShapes with the batch that the model was built on, where that is another
+	attribute   string         // the attribute of the parent that holds a sublayer: "forward_layer", "cell"
+	variables   []*Variable    // in the order of get_weights
+	rawModule   string         // "keras.layers", "keras.src.ops.numpy"
+	fileClass   string         // the class that a .keras archive gives, where it is another than Class
+	registered  any            // registered_name
 	age         age
 	trainable   bool
 	path        string            // "model/layer/sublayer", for messages and the names of nodes

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/cambium-go/cambium/tensor"
 )
 
 // Listed returns the layers that model.summary() lists: all but the input layer of a Sequential.
@@ -15,12 +17,32 @@ func (m *Model) Listed() []*Layer {
 	return slices.DeleteFunc(slices.Clone(m.Layers), func(l *Layer) bool { return l.Class == "InputLayer" })
 }
 
+// StatedShapes are the output shapes as model.summary() gives them: with the size of the batch that the model was built on, and
+// unknown where the configuration of an EinsumDense of Keras 3 leaves the size open.
+func (l *Layer) StatedShapes() []tensor.Shape {
+	shapes := l.OutputShapes
+	if l.stated != nil {
+		shapes = l.stated
+	}
+	output, ok := shapeOf(l.Config["output_shape"])
+	if l.Class != "EinsumDense" || l.age != keras3 || !ok || len(shapes) != 1 {
+		return shapes
+	}
+	shape := slices.Clone(shapes[0])
+	for i, d := range output {
+		if at := len(shape) - len(output) + i; at >= 0 && d < 0 {
+			shape[at] = -1
+		}
+	}
+	return []tensor.Shape{shape}
+}
+
 // Summary returns the layer table of model.summary(): name, class, output shape and number of parameters of each layer.
 func (m *Model) Summary() string {
 	rows := [][3]string{{"Layer (type)", "Output Shape", "Param #"}}
 	for _, l := range m.Listed() {
 		var shapes []string
-		for _, s := range l.OutputShapes {
+		for _, s := range l.StatedShapes() {
 			shapes = append(shapes, pythonShape(s))
 		}
 		text := strings.Join(shapes, ", ")
