@@ -64,12 +64,17 @@ func (n *denseNode) kernelGradient(t *tape, panel, down int, g []float32) {
 	kernel.Outer(t.in.from(down, 0), t.dOut.from(panel, 0), t.rows(), left(k.inputs, down), left(k.columns, panel), g)
 }
 
-// learn computes the same gradient and applies a rule to the block with it; g, as long as the block, is for its use.
-func (n *denseNode) learn(t *tape, panel, down int, r kernel.Rule, m, v []float32, constants *[8]float32, g []float32) {
+// learn computes the gradient of blocks first … last-1 down a panel and applies a rule with it.
+func (n *denseNode) learn(t *tape, panel, first, last int, r kernel.Rule, constants *[8]float32, s *scratch) {
 	k := n.kernel
-	first, end := k.extent(panel, down)
-	kernel.OuterUpdate(r, t.in.from(down, 0), t.dOut.from(panel, 0), t.rows(), left(k.inputs, down), left(k.columns, panel), k.value[first:end],
-		m, v, constants, g)
+	from, _ := k.extent(panel, first)
+	_, end := k.extent(panel, last-1)
+	m, v := k.slotsOf(from, end)
+	kernel.OuterUpdate(r, t.in.data[first*t.in.stride:], t.in.stride, t.dOut.from(panel, 0), t.rows(), (end-from)/kernel.Width,
+		left(k.columns, panel), k.value[from:end], m, v, constants, s.tile[:])
+	for down := first; down < last; down++ {
+		k.updated(panel, down)
+	}
 }
 
 func (n *denseNode) biasGradient(t *tape, panel int, g []float32) {

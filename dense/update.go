@@ -80,13 +80,14 @@ func (u *updater) list() {
 	for _, p := range u.learning {
 		blocks += p.blocks()
 	}
-	per := blocks/maxTasks + 1 // blocks a task
 	shares := make([][]updateTask, threads)
 	for i, e := range u.t.m.entries {
 		for _, p := range append([]*parameter{e.kernel}, e.learnedParameters...) {
 			if p == nil || !p.trainable {
 				continue
 			}
+			// Blocks a task: few, so that threads end at the same time, but more than one, since OuterUpdate begins slowly.
+			per := min(max(p.blocks()/(12*threads), 1), 2) + blocks/maxTasks
 			parts, bounds := deal(p.panels(), (p.blocksDown()+per-1)/per, threads)
 			for w := range threads {
 				for _, at := range parts[bounds[w]:bounds[w+1]] {
@@ -154,20 +155,18 @@ func (u *updater) run1(task *updateTask, s *scratch) {
 	u.prefetch(task)
 	u.t.prepareOwn(task.entry, task.panel, s)
 	tp, node := &s.own.tapes[task.entry], u.t.m.entries[task.entry].node
-	for down := task.first; down < task.last; down++ {
-		p := task.parameter
-		first, end := p.extent(task.panel, down)
-		g := s.tile[:end-first]
-		d, ok := node.(*denseNode)
-		switch {
-		case ok && u.direct(p):
-			m, v := p.slotsOf(first, end)
-			d.learn(tp, task.panel, down, u.rule, m, v, &u.constants, g)
-			p.updated(task.panel, down)
-			continue
-		case ok:
+	p, first := task.parameter, task.first
+	d, dense := node.(*denseNode)
+	if dense && u.direct(p) {
+		d.learn(tp, task.panel, first, task.last, u.rule, &u.constants, s)
+		first = task.last
+	}
+	for down := first; down < task.last; down++ {
+		from, end := p.extent(task.panel, down)
+		g := s.tile[:end-from]
+		if dense {
 			d.kernelGradient(tp, task.panel, down, g)
-		default:
+		} else {
 			node.(vectorLearner).vectorGradient(tp, p, task.panel, g)
 		}
 		u.finish(p, task.panel, down, g, s)

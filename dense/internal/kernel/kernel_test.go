@@ -133,19 +133,33 @@ func TestOuterUpdate(t *testing.T) {
 	onEveryLevel(t, func(t *testing.T) {
 		r := rand.New(rand.NewPCG(5, 2))
 		for rule := SGD; rule < ruleCount; rule++ {
-			for _, inputs := range []int{1, 7, 8, 16, 29, 32} {
-				for _, rows := range []int{1, 4, 11} {
+			for _, inputs := range []int{1, 7, 8, 29, 32, 40, 100} {
+				for _, rows := range []int{1, 4, 11, 33, 70} {
 					for _, columns := range []int{10, 32} {
-						x, dy, n := random(r, rows*Width, 1), random(r, rows*Width, 1), inputs*Width
+						stride, n := (rows+1)*Width, inputs*Width
+						x, dy := random(r, Panels(inputs)*stride, 1), random(r, rows*Width, 1)
 						w, m, v := random(r, n, 1), random(r, n, 1), random(r, n, 1)
 						for i := range v.data {
 							v.data[i] *= v.data[i]
+							if i%Width >= columns { // padding
+								w.data[i], m.data[i], v.data[i] = 0, 0, 0
+							}
+						}
+						for i := range dy.data {
+							if i%Width >= columns {
+								dy.data[i] = 0
+							}
 						}
 						k := [8]float32{0.01, 0.9, 0.1, 1e-3, 0.99}
-						g, wantW, wantM, wantV := make([]float32, n), slices.Clone(w.data), slices.Clone(m.data), slices.Clone(v.data)
-						Outer(x.data, dy.data, rows, inputs, columns, g)
-						Update(rule, wantW, g, wantM, wantV, &k)
-						OuterUpdate(rule, x.data, dy.data, rows, inputs, columns, w.data, m.data, v.data, &k, g)
+						g, wantW, wantM, wantV := random(r, Width*Width, 1), slices.Clone(w.data), slices.Clone(m.data), slices.Clone(v.data)
+						for first := 0; first < inputs; first += Width {
+							block := min(Width, inputs-first)
+							at, end := first*Width, (first+block)*Width
+							Outer(x.data[first/Width*stride:], dy.data, rows, block, columns, g.data)
+							Update(rule, wantW[at:end], g.data[:end-at], wantM[at:end], wantV[at:end], &k)
+						}
+						OuterUpdate(rule, x.data, stride, dy.data, rows, inputs, columns, w.data, m.data, v.data, &k, g.data)
+						g.check(t)
 						require.Equal(t, [3][]float32{wantW, wantM, wantV}, [3][]float32{w.data, m.data, v.data}, "rule %d, %d inputs, %d rows, %d columns", rule, inputs, rows, columns)
 						w.check(t)
 						m.check(t)

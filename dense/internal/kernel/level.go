@@ -54,27 +54,27 @@ func Use(l Level) error {
 
 // table is what one instruction set provides. Indices of arrays are rows of a tile.
 type table struct {
-	rows                      int // rows of the largest tile
-	width                     int // columns of a tile: 32 or 16
-	product, productHalf      [9]func(x *float32, xPanel uintptr, k int, w, init *float32, initStride uintptr, out *float32)
-	outer, outerHalf          [9]func(x, dy *float32, rows, tiles int, out *float32)
-	gemv                      [5]func(x *float32, xPanel uintptr, k int, w *float32, wPanel uintptr, init, out *float32, outPanel uintptr)
-	activation                [activationCount]func(dst, src *float32, n int, alpha float32)
-	gradient                  [activationCount]func(dz, dy, ref *float32, n int, alpha float32)
-	scale                     func(dst, src *float32, n int, a, b float32)
-	regularize                func(g, w *float32, n int, l1, l2 float32)
-	clip                      func(g *float32, n int, limit float32)
-	dropout                   func(dst, src *float32, n int, key, start, threshold uint32, scale float32)
-	columnSum, columnAbsolute func(x *float32, rows int, out *float32)
-	columnDot                 func(x, y *float32, rows int, out *float32)
-	columnSquares             func(x *float32, rows int, mean, out *float32)
-	columnAffine              func(dst, src *float32, rows int, shift, a, b *float32)
-	normGrad                  func(dx, dy, xhat *float32, rows int, c1, c2, a *float32)
-	softmax                   func(dst, src *float32, rows int, panel uintptr, panels int, mask, top, sum *float32)
-	softmaxHalf               func(dst, src *float32, rows int, mask, top, sum *float32)
-	update                    [ruleCount]func(w, g, m, v *float32, n int, consts *[8]float32)
-	outerUpdate               [ruleCount]func(x, dy *float32, rows, tiles int, w, m, v *float32, consts *[8]float32) // tiles of rows by 32, or nil
-	gather                    func(dst *float32, panel uintptr, panels int, src *float32)
-	gatherBytes               func(dst *float32, panel uintptr, panels int, src *uint8)
-	transpose                 func(dst, src *float32)
+	rows                         int // rows of the largest tile
+	width                        int // columns of a tile: 32 or 16
+	product, productHalf         [9]func(x *float32, xPanel uintptr, k int, w, init *float32, initStride uintptr, out *float32)
+	outer, outerHalf             [9]func(x, dy *float32, rows, tiles int, out *float32)
+	gemv                         [5]func(x *float32, xPanel uintptr, k int, w *float32, wPanel uintptr, init, out *float32, outPanel uintptr)
+	activation                   [activationCount]func(dst, src *float32, n int, alpha float32)
+	gradient                     [activationCount]func(dz, dy, ref *float32, n int, alpha float32)
+	scale                        func(dst, src *float32, n int, a, b float32)
+	regularize                   func(g, w *float32, n int, l1, l2 float32)
+	clip                         func(g *float32, n int, limit float32)
+	dropout                      func(dst, src *float32, n int, key, start, threshold uint32, scale float32)
+	columnSum, columnAbsolute    func(x *float32, rows int, out *float32)
+	columnDot                    func(x, y *float32, rows int, out *float32)
+	columnSquares                func(x *float32, rows int, mean, out *float32)
+	columnAffine                 func(dst, src *float32, rows int, shift, a, b *float32)
+	normGrad                     func(dx, dy, xhat *float32, rows int, c1, c2, a *float32)
+	softmax                      func(dst, src *float32, rows int, panel uintptr, panels int, mask, top, sum *float32)
+	softmaxHalf                  func(dst, src *float32, rows int, mask, top, sum *float32)
+	update                       [ruleCount]func(w, g, m, v *float32, n int, consts *[8]float32)
+	outerUpdate, outerUpdateHalf [ruleCount]func(x *float32, xPanel uintptr, dy *float32, rows, tiles int, w, m, v, grad *float32, consts *[8]float32) // tiles of rows by 32, or nil
+	gather                       func(dst *float32, panel uintptr, panels int, src *float32)
+	gatherBytes                  func(dst *float32, panel uintptr, panels int, src *uint8)
+	transpose                    func(dst, src *float32)
 }

@@ -169,20 +169,26 @@ func portableOuter(x, dy []float32, rows, inputs int, out []float32) {
 	}
 }
 
-// OuterUpdate is Outer and then Update of the block's weights w with slots m and v, with the same bits. g, as long as w, is
-// for its use.
-func OuterUpdate(r Rule, x, dy []float32, rows, inputs, columns int, w, m, v []float32, k *[8]float32, g []float32) {
+// OuterUpdate is, for each block of 32 by 32 down a panel of weights w with slots m and v, Outer and then Update, with the same
+// bits. x is in panels, xStride apart; g, [32*32], is for its use.
+func OuterUpdate(r Rule, x []float32, xStride int, dy []float32, rows, inputs, columns int, w, m, v []float32, k *[8]float32, g []float32) {
 	done := 0
-	if simd != nil && simd.outerUpdate[r] != nil && columns > Width/2 {
-		if tiles := inputs / simd.rows; tiles > 0 {
-			done = tiles * simd.rows
-			_, _, _, _, _ = x[(rows-1)*Width+done-1], dy[rows*Width-1], w[done*Width-1], m[done*Width-1], v[done*Width-1]
-			simd.outerUpdate[r](&x[0], &dy[0], rows, tiles, &w[0], &m[0], &v[0], k)
+	if simd != nil && simd.outerUpdate[r] != nil && inputs >= simd.rows {
+		f := simd.outerUpdate[r]
+		if columns <= Width/2 {
+			f = simd.outerUpdateHalf[r]
 		}
+		tiles := inputs / simd.rows
+		done = tiles * simd.rows
+		_, _, _ = x[(done-1)/Width*xStride+(rows-1)*Width+(done-1)%Width], dy[rows*Width-1], g[simd.rows*Width-1]
+		_, _, _ = w[done*Width-1], m[done*Width-1], v[done*Width-1]
+		f(&x[0], uintptr(xStride)*4, &dy[0], rows, tiles, &w[0], &m[0], &v[0], &g[0], k)
 	}
-	if done < inputs {
-		at := done * Width
-		Outer(x[done:], dy, rows, inputs-done, columns, g[at:])
-		Update(r, w[at:], g[at:inputs*Width], m[at:], v[at:], k)
+	for done < inputs {
+		n := min(inputs-done, Width-done%Width)
+		first, end := done*Width, (done+n)*Width
+		Outer(x[done/Width*xStride+done%Width:], dy, rows, n, columns, g)
+		Update(r, w[first:end], g[:n*Width], m[first:end], v[first:end], k)
+		done += n
 	}
 }

@@ -110,22 +110,40 @@ func outer8x512(x *float32, dy *float32, rows int, tiles int, out *float32)
 func outerHalf8x512(x *float32, dy *float32, rows int, tiles int, out *float32)
 
 //go:noescape
-func sgdOuter512(x *float32, dy *float32, rows int, tiles int, w *float32, m *float32, v *float32, consts *[8]float32)
+func sgdOuter512(x *float32, xPanel uintptr, dy *float32, rows int, tiles int, w *float32, m *float32, v *float32, grad *float32, consts *[8]float32)
 
 //go:noescape
-func momentumOuter512(x *float32, dy *float32, rows int, tiles int, w *float32, m *float32, v *float32, consts *[8]float32)
+func sgdOuterHalf512(x *float32, xPanel uintptr, dy *float32, rows int, tiles int, w *float32, m *float32, v *float32, grad *float32, consts *[8]float32)
 
 //go:noescape
-func nesterovOuter512(x *float32, dy *float32, rows int, tiles int, w *float32, m *float32, v *float32, consts *[8]float32)
+func momentumOuter512(x *float32, xPanel uintptr, dy *float32, rows int, tiles int, w *float32, m *float32, v *float32, grad *float32, consts *[8]float32)
 
 //go:noescape
-func rmspropOuter512(x *float32, dy *float32, rows int, tiles int, w *float32, m *float32, v *float32, consts *[8]float32)
+func momentumOuterHalf512(x *float32, xPanel uintptr, dy *float32, rows int, tiles int, w *float32, m *float32, v *float32, grad *float32, consts *[8]float32)
 
 //go:noescape
-func adagradOuter512(x *float32, dy *float32, rows int, tiles int, w *float32, m *float32, v *float32, consts *[8]float32)
+func nesterovOuter512(x *float32, xPanel uintptr, dy *float32, rows int, tiles int, w *float32, m *float32, v *float32, grad *float32, consts *[8]float32)
 
 //go:noescape
-func adamOuter512(x *float32, dy *float32, rows int, tiles int, w *float32, m *float32, v *float32, consts *[8]float32)
+func nesterovOuterHalf512(x *float32, xPanel uintptr, dy *float32, rows int, tiles int, w *float32, m *float32, v *float32, grad *float32, consts *[8]float32)
+
+//go:noescape
+func rmspropOuter512(x *float32, xPanel uintptr, dy *float32, rows int, tiles int, w *float32, m *float32, v *float32, grad *float32, consts *[8]float32)
+
+//go:noescape
+func rmspropOuterHalf512(x *float32, xPanel uintptr, dy *float32, rows int, tiles int, w *float32, m *float32, v *float32, grad *float32, consts *[8]float32)
+
+//go:noescape
+func adagradOuter512(x *float32, xPanel uintptr, dy *float32, rows int, tiles int, w *float32, m *float32, v *float32, grad *float32, consts *[8]float32)
+
+//go:noescape
+func adagradOuterHalf512(x *float32, xPanel uintptr, dy *float32, rows int, tiles int, w *float32, m *float32, v *float32, grad *float32, consts *[8]float32)
+
+//go:noescape
+func adamOuter512(x *float32, xPanel uintptr, dy *float32, rows int, tiles int, w *float32, m *float32, v *float32, grad *float32, consts *[8]float32)
+
+//go:noescape
+func adamOuterHalf512(x *float32, xPanel uintptr, dy *float32, rows int, tiles int, w *float32, m *float32, v *float32, grad *float32, consts *[8]float32)
 
 //go:noescape
 func relu512(dst *float32, src *float32, n int, alpha float32)

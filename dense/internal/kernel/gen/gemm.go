@@ -168,109 +168,189 @@ func gemv(s isa, panels int) {
 func outers(s isa) {
 	if s.wide() {
 		for mr := 1; mr <= 8; mr++ {
-			outer(s, fmt.Sprintf("outer%dx", mr), mr, 2, nil)
-			outer(s, fmt.Sprintf("outerHalf%dx", mr), mr, 1, nil)
+			outer(s, fmt.Sprintf("outer%dx", mr), mr, 2)
+			outer(s, fmt.Sprintf("outerHalf%dx", mr), mr, 1)
 		}
 		for _, r := range rules {
-			outer(s, r.name+"Outer", 8, 2, &r)
+			outerUpdate(s, r, r.name+"Outer", 2)
+			outerUpdate(s, r, r.name+"OuterHalf", 1)
 		}
 		return
 	}
 	for mr := 1; mr <= 6; mr++ {
-		outer(s, fmt.Sprintf("outer%dx", mr), mr, 2, nil)
+		outer(s, fmt.Sprintf("outer%dx", mr), mr, 2)
 	}
 }
 
-// outer emits a loop over tiles, one below the other: x is read at x + b*row + i*4, dy at dy + b*row. With a rule, a tile is
-// not stored: while it is in registers, weights are updated with it.
-func outer(s isa, name string, mr, nv int, r *rule) {
-	const inputs = "x, dy *float32, rows int, tiles int, "
-	var out, w, m, v Register
-	var k []Op
-	if r == nil {
-		s.text(name, inputs+"out *float32")
-		out = arg("out")
-	} else {
-		s.text(name, inputs+"w, m, v *float32, consts *[8]float32")
-		w, m, v = arg("w"), arg("m"), arg("v")
-		k = r.load(s, arg("consts"))
-	}
-	x0, dy0, rows0, tiles := arg("x"), arg("dy"), arg("rows"), arg("tiles")
-	x, dy, rows := GP64(), GP64(), GP64()
-	acc := tile(s, mr, nv)
+// outer emits a loop over tiles, one below the other: x is read at x + b*row + i*4, dy at dy + b*row.
+func outer(s isa, name string, mr, nv int) {
+	s.text(name, "x, dy *float32, rows, tiles int, out *float32")
+	x0, dy0, rows0, tiles, out := arg("x"), arg("dy"), arg("rows"), arg("tiles"), arg("out")
+	o := newOuterTile(s, mr, nv)
 	Label("tile")
-	MOVQ(x0, x)
-	MOVQ(dy0, dy)
-	MOVQ(rows0, rows)
-	for r := range mr {
-		for v := range nv {
-			s.clear(acc[r][v])
-		}
-	}
-	outerRows(s, x, dy, rows, acc)
-	for i := range mr {
-		for j := range nv {
-			d := i*row + j*s.bytes
-			if r == nil {
-				VMOVUPS(acc[i][j], at(out, d))
-			} else {
-				r.apply(s, k, func() Op { return acc[i][j] }, at(w, d), at(m, d), at(v, d))
-			}
-		}
-	}
+	MOVQ(x0, o.x)
+	MOVQ(dy0, o.dy)
+	MOVQ(rows0, o.rows)
+	o.clear()
+	SUBQ(Imm(unroll), o.rows)
+	JLT(LabelRef("rest"))
+	Label("many")
+	o.four(func(int) {})
+	JGE(LabelRef("many"))
+	Label("rest")
+	o.rest()
+	o.store(out)
 	ADDQ(Imm(uint64(4*mr)), x0)
-	for _, p := range regs(out, w, m, v) {
-		if p != nil {
-			ADDQ(U32(uint32(mr*row)), p)
-		}
-	}
+	ADDQ(U32(uint32(mr*row)), out)
 	DECQ(tiles)
 	JNZ(LabelRef("tile"))
 	finish()
 }
 
-// outerRows adds the rows' products to a tile, four rows at a time, then one at a time.
-func outerRows(s isa, x, dy, rows Register, acc [][]Op) {
-	nv := len(acc[0])
-	dv := make([]Op, nv)
-	for v := range dv {
-		dv[v] = s.vec()
+// outerUpdate emits a loop over tiles of 8 by 32 or 16 that also updates the weights. Dividing and taking roots have a unit of their
+// own, so a tile's update runs along with the products of the next: the gradient waits in grad, [8][32], and two vectors are
+// updated with every four rows of the batch. x continues in the next panel, xPanel further, after every four tiles.
+func outerUpdate(s isa, r rule, name string, nv int) {
+	const mr, size, perPanel = 8, 8 * row, 4
+	vector := row / nv // the distance of vectors
+	s.text(name, "x *float32, xPanel uintptr, dy *float32, rows, tiles int, w, m, v, grad *float32, consts *[8]float32")
+	k := r.load(s, arg("consts"))
+	x0, tiles, g := arg("x"), arg("tiles"), arg("grad")
+	w, m, v := arg("w"), arg("m"), arg("v")
+	for _, p := range regs(w, m, v) { // they follow one tile behind
+		SUBQ(U32(size), p)
 	}
-	tmp := s.vec()
-	step := func(u int) {
-		for v := range nv {
-			VMOVUPS(at(dy, u*row+v*s.bytes), dv[v])
-		}
-		for r := range acc {
-			if nv == 1 && s.wide() {
-				VFMADD231PS_BCST(at(x, u*row+4*r), dv[0], acc[r][0])
-				continue
-			}
-			VBROADCASTSS(at(x, u*row+4*r), tmp)
-			for v := range nv {
-				VFMADD231PS(tmp, dv[v], acc[r][v])
-			}
-		}
+	done, count := GP64(), GP64() // done is how far the update of the tile before has come
+	MOVQ(U32(size), done)
+	MOVQ(U32(perPanel), count)
+	o := newOuterTile(s, mr, nv)
+	update := func(d int) {
+		place := func(base Register) Mem { return Mem{Base: base, Index: done, Scale: 1, Disp: d} }
+		r.apply(s, k, func() Op { return s.load(place(g)) }, place(w), place(m), place(v))
 	}
-	const unroll = 4
-	SUBQ(Imm(unroll), rows)
+	drain := func(label string) {
+		CMPQ(done, U32(size))
+		JGE(LabelRef(label + "done"))
+		Label(label)
+		update(0)
+		ADDQ(U32(uint32(vector)), done)
+		CMPQ(done, U32(size))
+		JLT(LabelRef(label))
+		Label(label + "done")
+	}
+	Label("tile")
+	MOVQ(x0, o.x)
+	Load(Param("dy"), o.dy)
+	Load(Param("rows"), o.rows)
+	o.clear()
+	SUBQ(Imm(unroll), o.rows)
 	JLT(LabelRef("rest"))
-	Label("many")
-	for u := range unroll {
-		step(u)
-	}
-	ADDQ(U32(unroll*row), x)
-	ADDQ(U32(unroll*row), dy)
-	SUBQ(Imm(unroll), rows)
-	JGE(LabelRef("many"))
+	CMPQ(done, U32(size))
+	JGE(LabelRef("plain"))
+	Label("both")
+	o.four(func(u int) {
+		if u%2 == 0 {
+			update(u / 2 * vector)
+		}
+	})
+	LEAQ(Mem{Base: done, Disp: 2 * vector}, done)
+	JLT(LabelRef("rest"))
+	CMPQ(done, U32(size))
+	JLT(LabelRef("both"))
+	Label("plain")
+	o.four(func(int) {})
+	JGE(LabelRef("plain"))
 	Label("rest")
-	ADDQ(Imm(unroll), rows)
+	o.rest()
+	drain("drain")
+	o.store(g)
+	for _, p := range regs(w, m, v) {
+		ADDQ(U32(size), p)
+	}
+	XORQ(done, done)
+	ADDQ(Imm(4*mr), x0)
+	DECQ(count)
+	JNZ(LabelRef("same"))
+	MOVQ(U32(perPanel), count)
+	SUBQ(Imm(row), x0)
+	Load(Param("xPanel"), o.x)
+	ADDQ(o.x, x0)
+	Label("same")
+	DECQ(tiles)
+	JNZ(LabelRef("tile"))
+	drain("last")
+	finish()
+}
+
+// unroll is how many rows of the batch an iteration of outerTile.four takes.
+const unroll = 4
+
+// outerTile is a tile in registers, and what its rows are read with.
+type outerTile struct {
+	s           isa
+	x, dy, rows Register
+	acc         [][]Op
+	dv          []Op
+	tmp         Op
+}
+
+func newOuterTile(s isa, mr, nv int) outerTile {
+	return outerTile{s, GP64(), GP64(), GP64(), tile(s, mr, nv), tile(s, 1, nv)[0], s.vec()}
+}
+
+func (o outerTile) clear() {
+	for r := range o.acc {
+		for v := range o.acc[r] {
+			o.s.clear(o.acc[r][v])
+		}
+	}
+}
+
+// step adds the products of row u.
+func (o outerTile) step(u int) {
+	for v := range o.dv {
+		VMOVUPS(at(o.dy, u*row+v*o.s.bytes), o.dv[v])
+	}
+	for r := range o.acc {
+		if len(o.dv) == 1 && o.s.wide() {
+			VFMADD231PS_BCST(at(o.x, u*row+4*r), o.dv[0], o.acc[r][0])
+			continue
+		}
+		VBROADCASTSS(at(o.x, u*row+4*r), o.tmp)
+		for v := range o.dv {
+			VFMADD231PS(o.tmp, o.dv[v], o.acc[r][v])
+		}
+	}
+}
+
+// four adds four rows, with something else after each, and leaves the flags of what rows are left less four.
+func (o outerTile) four(between func(u int)) {
+	for u := range unroll {
+		o.step(u)
+		between(u)
+	}
+	ADDQ(U32(unroll*row), o.x)
+	ADDQ(U32(unroll*row), o.dy)
+	SUBQ(Imm(unroll), o.rows)
+}
+
+// rest adds the last rows, of which there are fewer than four.
+func (o outerTile) rest() {
+	ADDQ(Imm(unroll), o.rows)
 	JZ(LabelRef("done"))
 	Label("one")
-	step(0)
-	ADDQ(U32(row), x)
-	ADDQ(U32(row), dy)
-	DECQ(rows)
+	o.step(0)
+	ADDQ(U32(row), o.x)
+	ADDQ(U32(row), o.dy)
+	DECQ(o.rows)
 	JNZ(LabelRef("one"))
 	Label("done")
+}
+
+func (o outerTile) store(out Register) {
+	for r := range o.acc {
+		for v := range o.acc[r] {
+			VMOVUPS(o.acc[r][v], at(out, r*row+v*o.s.bytes))
+		}
+	}
 }
