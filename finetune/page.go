@@ -8,7 +8,7 @@ import (
 	"fmt"
 	"html/template"
 	"image"
-	"image/png"
+	"image/jpeg"
 	"io"
 	"math"
 	"path/filepath"
@@ -84,7 +84,7 @@ func (s *session) newPage() (*page, error) {
 	}
 	for _, name := range []string{"curves", "trials", "confusion"} {
 		if drawn := s.drawn[name]; drawn != nil {
-			p.Pictures[name] = dataURI(drawn)
+			p.Pictures[name] = dataURI("png", drawn)
 		}
 	}
 	m, name := r.measured()
@@ -178,9 +178,9 @@ func (p *page) settings(o *Options) error {
 	return nil
 }
 
-// dataURI holds a PNG in itself.
-func dataURI(content []byte) template.URL {
-	return template.URL("data:image/png;base64," + base64.StdEncoding.EncodeToString(content))
+// dataURI holds a picture in itself.
+func dataURI(format string, content []byte) template.URL {
+	return template.URL("data:image/" + format + ";base64," + base64.StdEncoding.EncodeToString(content))
 }
 
 func thumbnailURI(m image.Image) (template.URL, error) {
@@ -188,6 +188,6 @@ func thumbnailURI(m image.Image) (template.URL, error) {
 		return "", nil
 	}
 	var b bytes.Buffer
-	err := png.Encode(&b, m)
-	return dataURI(b.Bytes()), err
+	err := jpeg.Encode(&b, m, &jpeg.Options{Quality: 90})
+	return dataURI("jpeg", b.Bytes()), err
 }

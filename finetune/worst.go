@@ -8,7 +8,10 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"runtime"
 	"slices"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/cambium-go/cambium/images"
 	"github.com/cambium-go/cambium/internal/plot"
@@ -73,14 +76,20 @@ func (m *Measures) thumbnails() []image.Image {
 		return nil
 	}
 	small := make([]image.Image, len(m.Worst))
+	var workers errgroup.Group
+	workers.SetLimit(min(runtime.GOMAXPROCS(0), 4)) // whole photographs are large
 	for i, w := range m.Worst {
-		if w.picture == nil {
-			continue
-		}
-		if whole, err := w.picture.shown(); err == nil {
-			small[i] = plot.Fit(whole)
-		}
+		workers.Go(func() error {
+			if w.picture == nil {
+				return nil
+			}
+			if whole, err := w.picture.shown(); err == nil {
+				small[i] = plot.Fit(whole)
+			}
+			return nil
+		})
 	}
+	_ = workers.Wait() // there are no errors
 	return small
 }
 

@@ -51,8 +51,9 @@ func Sheet(w io.Writer, title string, tiles []Tile) (image.Point, error) {
 		draw.Draw(sheet, place, image.NewUniform(color.Gray{235}), image.Point{}, draw.Src)
 		if t.Image != nil {
 			fitted := Fit(t.Image)
-			at := place.Min.Add(place.Size().Sub(fitted.Bounds().Size()).Div(2))
-			draw.Draw(sheet, fitted.Bounds().Add(at), fitted, image.Point{}, draw.Over)
+			from := fitted.Bounds()
+			at := place.Min.Add(place.Size().Sub(from.Size()).Div(2))
+			draw.Draw(sheet, from.Sub(from.Min).Add(at), fitted, from.Min, draw.Over)
 		}
 		for k, line := range t.Lines {
 			c := color.RGBA{0, 0, 0, 255}
@@ -62,13 +63,17 @@ func Sheet(w io.Writer, title string, tiles []Tile) (image.Point, error) {
 			text.line(line, x, y+TileSide+(k+1)*lineHeight-3, TileSide, c)
 		}
 	}
-	return size, png.Encode(w, sheet)
+	fast := png.Encoder{CompressionLevel: png.BestSpeed} // photographs hardly become smaller
+	return size, fast.Encode(w, sheet)
 }
 
 // Fit returns a picture enlarged or reduced, in its proportions, to a longer side of TileSide pixels. A small one keeps its pixels.
 func Fit(m image.Image) *image.RGBA {
 	from := m.Bounds()
 	longer := max(from.Dx(), from.Dy(), 1)
+	if fitted, ok := m.(*image.RGBA); ok && longer == TileSide {
+		return fitted
+	}
 	side := func(n int) int { return max((n*TileSide+longer/2)/longer, 1) }
 	to := image.NewRGBA(image.Rect(0, 0, side(from.Dx()), side(from.Dy())))
 	var by scale.Scaler = scale.CatmullRom
