@@ -102,7 +102,7 @@ func (m *Model) PredictInto(dst, x []float32) error {
 		return fmt.Errorf("dense: %w: %d features in and %d numbers out; each sample has %d and %d", train.ErrData, len(x), len(dst),
 			features, width)
 	}
-	if n > 2*chunk && m.poolRun.TryLock() {
+	if n >= 16 && n*m.multiplications() >= aloneCost*10 && m.poolRun.TryLock() {
 		defer m.poolRun.Unlock()
 		return m.predictThreads(dst, x, n)
 	}
@@ -128,6 +128,17 @@ func (c *passage) predict(dst, x []float32, first, last int) {
 	for s := range last - first {
 		out.row(dst[(first+s)*out.columns:][:out.columns], s)
 	}
+}
+
+// multiplications returns how many a sample's prediction takes, those of the activations left out.
+func (m *Model) multiplications() int {
+	n := 0
+	for _, e := range m.entries {
+		if e.kernel != nil {
+			n += e.kernel.size() * e.per
+		}
+	}
+	return n
 }
 
 // crowd is the memory of a prediction on all threads.
@@ -158,7 +169,7 @@ func (m *Model) predictThreads(dst, x []float32, n int) error {
 		}
 		m.crowd = c
 	}
-	c.dst, c.x, c.n, c.step = dst, x, n, chunk
+	c.dst, c.x, c.n, c.step = dst, x, n, clampRows(n, 2*p.Threads(), 8, chunk)
 	for (n+c.step-1)/c.step > pool.MaxTasks {
 		c.step *= 2
 	}

@@ -46,7 +46,7 @@ def ours(net, batch):
     subprocess.run(["go", "test", "-c", "-o", binary, "./dense"], cwd=root, check=True)
 
     def epoch():
-        out = subprocess.run([binary, "-test.run", "^$", "-test.bench", f"Fit/^{net}$/^batch={batch}$", "-test.benchtime", "3x"],
+        out = subprocess.run([binary, "-test.run", "^$", "-test.bench", f"Fit/^{net}$/^batch={batch}$", "-test.benchtime", "1x"],
                              check=True, capture_output=True, text=True).stdout
         return float(re.search(r"([\d.]+) s/epoch", out).group(1))
     return epoch
