@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -194,7 +195,11 @@ func terminal(w io.Writer) bool {
 func summary(w io.Writer, r *finetune.Report, out string) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	row := func(what, value string) { fmt.Fprintf(t, "%s\t%s\n", what, value) }
-	row("data", fmt.Sprintf("%d to train on, %d to validate on, %d to test on", r.Data.Train, r.Data.Validation, r.Data.Test))
+	variants := ""
+	if r.Data.Augmented > 0 {
+		variants = fmt.Sprintf(" and %d variants of them", r.Data.Augmented)
+	}
+	row("data", fmt.Sprintf("%d to train on%s, %d to validate on, %d to test on", r.Data.Train, variants, r.Data.Validation, r.Data.Test))
 	row("epochs", fmt.Sprintf("%d, the weights are those of epoch %d", len(r.History), r.BestEpoch))
 	for _, part := range []struct {
 		name string
@@ -216,6 +221,6 @@ func summary(w io.Writer, r *finetune.Report, out string) error {
 			c.Steps, c.MaxWeightDiff, c.MaxLossDiff, 100*c.Agreement, c.NativeSeconds, c.TensorFlowSeconds))
 	}
 	row("engine", fmt.Sprintf("%s, %.1f s of training, %.1f s in all", r.Engine, r.Seconds.Training, r.Seconds.Total))
-	row("results", out)
+	row("results", filepath.Join(out, "report.html"))
 	return t.Flush()
 }

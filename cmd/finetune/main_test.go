@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"image"
+	"image/png"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -74,6 +76,43 @@ func TestReport(t *testing.T) {
 	require.Zero(t, code)
 	require.Contains(t, stdout, "accuracy")
 	require.Contains(t, stdout, out)
+}
+
+// Two classes of images, with variants of them.
+func TestAugment(t *testing.T) {
+	dir, out := t.TempDir(), filepath.Join(t.TempDir(), "out")
+	for class, name := range []string{"dark", "light"} {
+		require.NoError(t, os.Mkdir(filepath.Join(dir, name), 0o755))
+		for i := range 6 {
+			m := image.NewGray(image.Rect(0, 0, 8, 8))
+			for k := range m.Pix {
+				m.Pix[k] = uint8(180*class + 5*i + k/2)
+			}
+			f, err := os.Create(filepath.Join(dir, name, fmt.Sprintf("%d.png", i)))
+			require.NoError(t, err)
+			require.NoError(t, png.Encode(f, m))
+			require.NoError(t, f.Close())
+		}
+	}
+	code, stdout, stderr := call("--data", dir, "--out", out, "--image-size", "8", "--epochs", "2", "--augment", "flip,zoom=0.1", "--augment-variants", "3", "--json")
+	require.Zero(t, code, stderr)
+	var report struct {
+		Data            struct{ Train, Validation, Augmented int }
+		Hyperparameters struct {
+			Augment         string
+			AugmentVariants int `json:"augment_variants"`
+		}
+	}
+	require.NoError(t, json.Unmarshal([]byte(stdout), &report))
+	require.Equal(t, 10, report.Data.Train)
+	require.Equal(t, 2, report.Data.Validation)
+	require.Equal(t, 30, report.Data.Augmented)
+	require.Equal(t, "flip,zoom=0.1", report.Hyperparameters.Augment)
+	require.Equal(t, 3, report.Hyperparameters.AugmentVariants)
+	require.FileExists(t, filepath.Join(out, "report.html"))
+	code, stdout, _ = call("--data", dir, "--out", out, "--image-size", "8", "--epochs", "1", "--augment", "flip")
+	require.Zero(t, code)
+	require.Contains(t, stdout, "10 to train on and 40 variants of them")
 }
 
 func TestExitCodes(t *testing.T) {
