@@ -3,6 +3,7 @@ package dense_test
 import (
 	"fmt"
 	"math"
+	"runtime"
 	"testing"
 	"time"
 
@@ -29,16 +30,19 @@ func benchData(features, classes int) *train.Dataset {
 	return &train.Dataset{X: tensor.Must(tensor.Of(x, benchSamples, features)), Y: tensor.Must(tensor.Of(y))}
 }
 
+// benchNet is a network to train.
+type benchNet struct {
+	name          string
+	inputs, out   int
+	hidden        []int
+	dropout       float64
+	normalization bool
+}
+
 // BenchmarkFit reports seconds per epoch of 60,000 samples, Adam, sparse categorical cross-entropy. scripts/bench_dense.py
 // runs the same networks in Keras, JAX and scikit-learn.
 func BenchmarkFit(b *testing.B) {
-	for _, net := range []struct {
-		name          string
-		inputs, out   int
-		hidden        []int
-		dropout       float64
-		normalization bool
-	}{
+	for _, net := range []benchNet{
 		{name: "mnist-128", inputs: 784, out: 10, hidden: []int{128}},
 		{name: "mnist-512-512", inputs: 784, out: 10, hidden: []int{512, 512}},
 		{name: "mnist-512-512-dropout", inputs: 784, out: 10, hidden: []int{512, 512}, dropout: 0.2},
@@ -47,50 +51,67 @@ func BenchmarkFit(b *testing.B) {
 		{name: "300-100-37-7", inputs: 300, out: 7, hidden: []int{100, 37}},
 	} {
 		for _, batch := range []int{32, 128, 512} {
-			b.Run(fmt.Sprintf("%s/batch=%d", net.name, batch), func(b *testing.B) {
-				layers := []dense.Layer{dense.Input(net.inputs)}
-				for _, units := range net.hidden {
-					if net.normalization {
-						layers = append(layers, dense.Dense(units), dense.BatchNormalization(), dense.Activation(dense.ReLU))
-					} else {
-						layers = append(layers, dense.Dense(units, dense.ReLU))
-					}
-					if net.dropout > 0 {
-						layers = append(layers, dense.Dropout(net.dropout))
-					}
-				}
-				m, err := dense.Sequential(append(layers, dense.Dense(net.out, dense.Softmax))...)
-				if err != nil {
-					b.Fatal(err)
-				}
-				defer m.Close()
-				if err := m.Compile(train.Adam(0.001), train.Loss{Name: train.SparseCategoricalCrossentropy}); err != nil {
-					b.Fatal(err)
-				}
-				data := shared(net.inputs, net.out)
-				bound, err := m.Bind(data)
-				if err != nil {
-					b.Fatal(err)
-				}
-				order, losses := make([]int32, benchSamples), make([]float32, benchSamples/batch+1)
-				for i := range order {
-					order[i] = int32(i)
-				}
-				train.NewRandom(2, 2).Shuffle(order)
-				for _, warm := range [][]int32{order, order[:10*batch]} { // the second pass settles the data set
-					if err := bound.Train(warm, batch, nil, losses); err != nil {
-						b.Fatal(err)
-					}
-				}
-				for b.Loop() {
-					if err := bound.Train(order, batch, nil, losses); err != nil {
-						b.Fatal(err)
-					}
-				}
-				b.ReportMetric(b.Elapsed().Seconds()/float64(b.N), "s/epoch")
-			})
+			b.Run(fmt.Sprintf("%s/batch=%d", net.name, batch), func(b *testing.B) { epochs(b, net, batch, 0) })
 		}
 	}
+}
+
+// BenchmarkGrowth reports how the time of an epoch of 784-128-10 at batch 128 grows with the width of the hidden layer, with the
+// batch size, and with the threads up to the number of cores.
+func BenchmarkGrowth(b *testing.B) {
+	net := func(width int) benchNet { return benchNet{inputs: 784, out: 10, hidden: []int{width}} }
+	for width := 16; width <= 2048; width *= 2 {
+		b.Run(fmt.Sprintf("width=%d", width), func(b *testing.B) { epochs(b, net(width), 128, 0) })
+	}
+	for batch := 1; batch <= 4096; batch *= 4 {
+		b.Run(fmt.Sprintf("batch=%d", batch), func(b *testing.B) { epochs(b, net(128), batch, 0) })
+	}
+	for threads := 1; threads <= runtime.GOMAXPROCS(0); threads++ {
+		b.Run(fmt.Sprintf("threads=%d", threads), func(b *testing.B) { epochs(b, net(128), 128, threads) })
+	}
+}
+
+// epochs trains for b.N epochs and reports the seconds of one.
+func epochs(b *testing.B, net benchNet, batch, threads int) {
+	layers := []dense.Layer{dense.Input(net.inputs)}
+	for _, units := range net.hidden {
+		if net.normalization {
+			layers = append(layers, dense.Dense(units), dense.BatchNormalization(), dense.Activation(dense.ReLU))
+		} else {
+			layers = append(layers, dense.Dense(units, dense.ReLU))
+		}
+		if net.dropout > 0 {
+			layers = append(layers, dense.Dropout(net.dropout))
+		}
+	}
+	m, err := dense.New(dense.Config{Threads: threads}, append(layers, dense.Dense(net.out, dense.Softmax))...)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer m.Close()
+	if err := m.Compile(train.Adam(0.001), train.Loss{Name: train.SparseCategoricalCrossentropy}); err != nil {
+		b.Fatal(err)
+	}
+	bound, err := m.Bind(shared(net.inputs, net.out))
+	if err != nil {
+		b.Fatal(err)
+	}
+	order, losses := make([]int32, benchSamples), make([]float32, benchSamples/batch+1)
+	for i := range order {
+		order[i] = int32(i)
+	}
+	train.NewRandom(2, 2).Shuffle(order)
+	for _, warm := range [][]int32{order, order[:batch]} { // the second pass settles the data set
+		if err := bound.Train(warm, batch, nil, losses); err != nil {
+			b.Fatal(err)
+		}
+	}
+	for b.Loop() {
+		if err := bound.Train(order, batch, nil, losses); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric(b.Elapsed().Seconds()/float64(b.N), "s/epoch")
 }
 
 // shared keeps the last data set made, which most benchmarks have in common.
