@@ -29,8 +29,11 @@ func digits(t *testing.T, base string) Options {
 	if !tfbridge.Available {
 		t.Skip("a base runs on TensorFlow, which is not built in")
 	}
+	if !filepath.IsAbs(base) {
+		base = filepath.Join(digitsBase, base)
+	}
 	o := DefaultHead()
-	o.Base, o.Data, o.Out, o.Cache = filepath.Join(digitsBase, base), digitsBase, filepath.Join(t.TempDir(), "out"), t.TempDir()
+	o.Base, o.Data, o.Out, o.Cache = base, digitsBase, filepath.Join(t.TempDir(), "out"), t.TempDir()
 	return o
 }
 

@@ -101,6 +101,7 @@ func (s *session) fineTune(ctx context.Context, head train.Trainable) (model tra
 		return model, err
 	}
 	r.Seconds = time.Since(began).Seconds()
+	s.report.Seconds.Training += r.Seconds
 	weights, err := model.Weights(true)
 	if err != nil {
 		return model, err

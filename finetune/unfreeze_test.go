@@ -1,14 +1,20 @@
 package finetune
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"math"
 	"os"
+	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"google.golang.org/protobuf/proto"
 
+	"github.com/cambium-go/cambium/images"
+	"github.com/cambium-go/cambium/keras"
 	"github.com/cambium-go/cambium/tensor"
 	"github.com/cambium-go/cambium/train"
 )
@@ -52,6 +58,162 @@ func TestWrongFineTuning(t *testing.T) {
 			require.ErrorIs(t, o.Validate(), ErrOption)
 		})
 	}
+}
+
+// unfrozenDigits are the settings of a fine-tuning of the base of 0-4 for 5-9, quick ones.
+func unfrozenDigits(t *testing.T, base, unfreeze string) Options {
+	o := digits(t, base)
+	o.Preprocess, o.Unfreeze, o.UnfreezeEpochs, o.UnfreezeLearningRate, o.Epochs = "none", unfreeze, 2, 0.001, 20
+	return o
+}
+
+func TestUnfreeze(t *testing.T) {
+	frozen := frozenDigits(t)
+	reports := map[string]*Report{}
+	for name, c := range map[string]struct {
+		base, unfreeze string
+		layers         []string
+		change         func(o *Options)
+	}{
+		"keras":       {"base.keras", "2", []string{"conv2d_1", "conv2d_2"}, nil},
+		"all":         {"base.keras", "all", []string{"conv2d", "conv2d_1", "conv2d_2"}, nil},
+		"a layer":     {"base.keras", "conv2d_2", []string{"conv2d_2"}, nil},
+		"after one":   {"base.keras", "max_pooling2d", []string{"conv2d_1", "conv2d_2"}, nil},
+		"saved model": {"base", "2", []string{"digits_base/conv2d_1", "digits_base/conv2d_2"}, nil},
+		"its layer":   {"base", "conv2d_2", []string{"digits_base/conv2d_2"}, nil},
+		"frozen":      {frozen, "2", []string{"conv2d_1", "conv2d_2"}, nil},
+		"pooled":      {"base.keras", "1", []string{"conv2d_1"}, func(o *Options) { o.Layer = "conv2d_1" }},
+		"others": {"base.keras", "1", []string{"conv2d_2"}, func(o *Options) {
+			o.Hidden, o.Dropout, o.ClassWeights, o.LabelSmoothing, o.Optimizer, o.Warmup, o.Decay = []int{8}, 0.2, "balanced", 0.1, "momentum", 0.5, "cosine"
+			o.UnfreezeBatchNorm, o.Compare = true, true
+		}},
+		"tuned":     {"base.keras", "1", []string{"conv2d_2"}, func(o *Options) { o.Tune = 2 }},
+		"augmented": {"base.keras", "1", []string{"conv2d_2"}, func(o *Options) { o.Augment, o.AugmentVariants = images.Augmentation{Rotation: 0.1}, 1 }},
+		"all data":  {"base.keras", "1", []string{"conv2d_2"}, func(o *Options) { o.ValidationSplit, o.Patience = 0, 0 }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			o := unfrozenDigits(t, c.base, c.unfreeze)
+			var log bytes.Buffer
+			o.Log = &log
+			if c.change != nil {
+				c.change(&o)
+			}
+			r := run(t, o) // compares the exported models with the trained one
+			reports[name] = r
+			f := r.FineTuning
+			require.Equal(t, c.layers, f.Layers)
+			require.Equal(t, c.base != "base.keras", f.Trace)
+			require.Equal(t, f.Trace, strings.Contains(log.String(), "the trace of its inference"))
+			require.Len(t, r.History, f.FromEpoch+1, "two epochs")
+			for i, e := range r.History {
+				require.Equal(t, i+1, e.Epoch)
+			}
+			require.Positive(t, f.Parameters)
+			if r.Validation != nil {
+				require.NotNil(t, f.FrozenValidation)
+				if f.Kept && c.change == nil {
+					require.Less(t, r.Validation.Loss, f.FrozenValidation.Loss)
+				}
+				require.InDelta(t, r.History[r.BestEpoch-1].Logs["val_accuracy"], r.Validation.Accuracy, 1e-9)
+			}
+			entries, err := filepath.Glob(filepath.Join(o.Out, "checkpoint", ".*"))
+			require.NoError(t, err)
+			require.Empty(t, entries)
+			if f.Trace {
+				require.NoFileExists(t, filepath.Join(o.Out, "model.keras"))
+			} else {
+				require.FileExists(t, filepath.Join(o.Out, "model.keras"))
+			}
+		})
+	}
+	require.InDelta(t, reports["keras"].Test.Loss, reports["saved model"].Test.Loss, 1e-4, "the same network from another file")
+	require.InDelta(t, reports["keras"].Test.Loss, reports["frozen"].Test.Loss, 1e-4)
+}
+
+// frozenDigits writes the base as a frozen graph.
+func frozenDigits(t *testing.T) string {
+	t.Helper()
+	g, err := flatBase(filepath.Join(digitsBase, "base.keras"))
+	require.NoError(t, err)
+	data, err := proto.Marshal(g.Def)
+	require.NoError(t, err)
+	path := filepath.Join(t.TempDir(), "frozen.pb")
+	require.NoError(t, os.WriteFile(path, data, 0o600))
+	return path
+}
+
+func TestWrongLayers(t *testing.T) {
+	for _, c := range [][3]string{{"base.keras", "4", "3 layers with weights"}, {"base.keras", "conv9", "conv9"}, {"base.keras", "predictions", "predictions"},
+		{"base", "4", "3 layers with weights"}, {"base", "conv9", "digits_base/conv2d"}} {
+		o := unfrozenDigits(t, c[0], c[1])
+		_, err := Run(context.Background(), o)
+		require.ErrorIs(t, err, ErrOption)
+		require.ErrorContains(t, err, c[2])
+		require.NoDirExists(t, o.Out)
+	}
+	o := unfrozenDigits(t, "base", "all")
+	o.UnfreezeBatchNorm = true
+	_, err := Run(context.Background(), o)
+	require.ErrorIs(t, err, ErrOption)
+	require.ErrorContains(t, err, "training mode")
+}
+
+// resumeTolerance is what two uninterrupted runs may differ by: oneDNN's kernels in TensorFlow add up in no settled order. (With
+// TF_ENABLE_ONEDNN_OPTS=0 in the environment they give the same bits.)
+const resumeTolerance = 1e-4
+
+// A run that is interrupted, in the head's training or in that of the base, ends with the same weights as one that is not.
+func TestResumeFineTuning(t *testing.T) {
+	o := unfrozenDigits(t, "base.keras", "2")
+	o.Epochs, o.UnfreezeEpochs = 6, 6
+	want := run(t, o)
+	weights, err := keras.Load(filepath.Join(o.Out, "model.keras"))
+	require.NoError(t, err)
+	for _, stop := range []int{2, 6, 7, 9, 11} {
+		p := o
+		p.Out = filepath.Join(t.TempDir(), "out")
+		ctx, cancel := context.WithCancel(context.Background())
+		p.OnEpoch = func(e train.Epoch) error {
+			if e.Epoch == stop {
+				cancel()
+			}
+			return nil
+		}
+		_, err := Run(ctx, p)
+		require.ErrorIs(t, err, context.Canceled, "epoch %d", stop)
+		p.OnEpoch, p.Resume = nil, true
+		got := run(t, p)
+		require.Len(t, got.History, len(want.History))
+		for i := range want.History {
+			for key, v := range want.History[i].Logs {
+				require.InDelta(t, v, got.History[i].Logs[key], resumeTolerance, "interrupted after epoch %d, epoch %d, %s", stop, i+1, key)
+			}
+		}
+		require.Equal(t, want.BestEpoch, got.BestEpoch)
+		m, err := keras.Load(filepath.Join(p.Out, "model.keras"))
+		require.NoError(t, err)
+		for i, w := range weights.Variables() {
+			a, err := tensor.Data[float32](w.Value)
+			require.NoError(t, err)
+			b, err := tensor.Data[float32](m.Variables()[i].Value)
+			require.NoError(t, err)
+			require.InDeltaSlice(t, a, b, resumeTolerance, "interrupted after epoch %d: %s", stop, w.Path)
+		}
+	}
+	o.Resume, o.Unfreeze = true, "1"
+	_, err = Run(context.Background(), o)
+	require.ErrorIs(t, err, train.ErrCheckpoint, "another fine-tuning's")
+}
+
+// A fine-tuning that makes things worse is not kept.
+func TestUselessFineTuning(t *testing.T) {
+	o := unfrozenDigits(t, "base.keras", "all")
+	o.Epochs, o.UnfreezeLearningRate = 100, 0.1
+	r := run(t, o)
+	require.False(t, r.FineTuning.Kept)
+	require.Contains(t, strings.Join(r.Warnings, "\n"), "did not lower the validation loss")
+	require.InDelta(t, r.FineTuning.FrozenTest.Loss, r.Test.Loss, 1e-5)
+	require.Less(t, r.BestEpoch, r.FineTuning.FromEpoch)
 }
 
 func TestFineTuningSettings(t *testing.T) {

@@ -46,6 +46,9 @@ func (t *trainable) Bind(d *train.Dataset) (train.Bound, error) {
 		targets = append(targets, b.copied.prefix+assign)
 	}
 	t.bounds[b] = struct{}{}
+	if len(targets) == 0 { // a base's samples stay where they are, and there are no others' targets
+		return b, nil
+	}
 	if _, err := t.session.do(named, nil, targets...); err != nil {
 		_ = b.Close() // the first error says more
 		return nil, fmt.Errorf("binding a data set: %w", err)
