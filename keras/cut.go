@@ -92,7 +92,7 @@ func (m *Model) needed(at tensorRef) (layers map[string]bool, calls map[callKey]
 // AsLayer describes the model as a layer of another one, for [NewSequential]. Its weights are not part of that.
 func (m *Model) AsLayer() (l LayerConfig, err error) {
 	defer catch(&err)
-	w := m.written("Functional")
+	w := m.writtenWithin()
 	text, err := json.Marshal(reals(w["config"]))
 	if err != nil {
 		return l, err
