@@ -109,7 +109,26 @@ func (p Panel) plot() (*plot.Plot, error) {
 		out.Add(line)
 		out.Legend.Add(m.Name, line)
 	}
+	out.Legend.Top = p.roomAbove(out)
 	return out, nil
+}
+
+// roomAbove reports whether the upper right corner, where the legend stands, is emptier than the lower one.
+func (p Panel) roomAbove(axes *plot.Plot) bool {
+	middleX, middleY := (axes.X.Min+axes.X.Max)/2, (axes.Y.Min+axes.Y.Max)/2
+	above := 0
+	for _, s := range p.Series {
+		for i, x := range s.X {
+			switch {
+			case x < middleX:
+			case s.Y[i] > middleY:
+				above++
+			default:
+				above--
+			}
+		}
+	}
+	return above <= 0
 }
 
 func styled(title, x, y string) *plot.Plot {
@@ -122,7 +141,6 @@ func styled(title, x, y string) *plot.Plot {
 	}
 	p.X.Tick.Marker, p.Y.Tick.Marker = ticks{}, ticks{}
 	p.Legend.TextStyle.Font.Size = vg.Points(10)
-	p.Legend.Top = true
 	p.Legend.Padding = vg.Points(2)
 	return p
 }
