@@ -15,7 +15,7 @@ var ErrUnsupported = errors.New("dense: unsupported")
 
 // FromKeras returns the native model of a Keras model with its weights: a Sequential model, or a Functional one without
 // branches, of the layers of this package, nested models included. It is not compiled. Weights of float16 and bfloat16
-// are widened to float32.
+// are widened to float32; a model whose weights have no values gets new ones.
 //
 // Errors wrap ErrUnsupported and name the layer.
 func FromKeras(k *keras.Model, c Config) (*Model, error) {
@@ -47,6 +47,9 @@ func FromKeras(k *keras.Model, c Config) (*Model, error) {
 	m, err := New(c, layers...)
 	if err != nil {
 		return nil, err
+	}
+	if len(weights) > 0 && !slices.ContainsFunc(weights, func(w *tensor.Tensor) bool { return w != nil }) {
+		return m, nil
 	}
 	if weights, err = widened(weights); err != nil {
 		return nil, err

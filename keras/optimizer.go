@@ -12,8 +12,8 @@ import (
 
 // The optimizer's state has three layouts. n is the number of trainable variables, k that of slots (Adam: momentum, velocity):
 //
-//	Keras 3            iterations, learning rate, then k tensors for the first variable, k for the second …
-//	tf.keras           iterations, then k tensors for the first variable, k for the second …
+//	Keras 3            iterations, learning rate, then the slots as slotOrder has them
+//	tf.keras           iterations, then the slots as slotOrder has them
 //	tf.keras' legacy   iterations, then the first slot of all n variables, the second slot of all …
 //
 // Keras 2 has the legacy layout.
@@ -28,16 +28,18 @@ func (m *Model) SetOptimizer(class string, config Config, iterations int64, slot
 		return fmt.Errorf("%w: an optimizer without a learning_rate", ErrFormat)
 	}
 	state := []NamedTensor{{"iteration", tensor.Scalar(iterations)}, {"learning_rate", tensor.Scalar(float32(rate))}}
-	for i, v := range vars {
-		for k, slot := range slots {
-			if len(slot) != len(vars) {
-				return fmt.Errorf("%w: slot %d of %s has %d tensors, the model has %d trainable variables", ErrWeights, k, class, len(slot), len(vars))
-			}
-			if slot[i] == nil || !slices.Equal(slot[i].Shape(), v.Shape) {
-				return fmt.Errorf("%w: slot %d of %s for %s has shape %v, %v is needed", ErrWeights, k, class, v.Path, slot[i].Shape(), v.Shape)
-			}
-			state = append(state, NamedTensor{slotName(class, k, v), slot[i]})
+	for k, slot := range slots {
+		if len(slot) != len(vars) {
+			return fmt.Errorf("%w: slot %d of %s has %d tensors, the model has %d trainable variables", ErrWeights, k, class, len(slot), len(vars))
 		}
+		for i, v := range vars {
+			if slot[i] == nil || !slices.Equal(slot[i].Shape(), v.Shape) {
+				return fmt.Errorf("%w: slot %d of %s for %s is %v, %v is needed", ErrWeights, k, class, v.Path, slot[i], v.Shape)
+			}
+		}
+	}
+	for _, at := range slotOrder(class, len(slots), len(vars)) {
+		state = append(state, NamedTensor{slotName(class, at.slot, vars[at.variable]), slots[at.slot][at.variable]})
 	}
 	if m.Compile == nil {
 		m.Compile = &Compile{}
@@ -71,20 +73,63 @@ func (m *Model) OptimizerSlots() (iterations int64, slots [][]*tensor.Tensor, er
 	if k*len(vars) != len(rest) {
 		return 0, nil, bad
 	}
+	class := ""
+	if interleaved && m.Compile != nil {
+		class = optimizerClass(m.Compile.Optimizer)
+	}
 	slots = make([][]*tensor.Tensor, k)
-	for i, v := range vars {
-		for j := range slots {
-			t := rest[j*len(vars)+i].Value
-			if interleaved {
-				t = rest[i*k+j].Value
-			}
-			if !slices.Equal(t.Shape(), v.Shape) {
-				return 0, nil, bad
-			}
-			slots[j] = append(slots[j], t)
+	for j := range slots {
+		slots[j] = make([]*tensor.Tensor, len(vars))
+	}
+	for i, at := range slotOrder(class, k, len(vars)) {
+		t := rest[i].Value
+		if !slices.Equal(t.Shape(), vars[at.variable].Shape) {
+			return 0, nil, bad
 		}
+		slots[at.slot][at.variable] = t
 	}
 	return count[0], slots, nil
+}
+
+// LearningRate is the learning rate in the optimizer's state, which can be another than that of the configuration; false where
+// the state has none, as that of tf.keras.
+func (m *Model) LearningRate() (float64, bool) {
+	if len(m.OptimizerState) < 2 || m.OptimizerState[1].Value.Rank() != 0 || len(m.trainable()) == 1 && m.trainable()[0].Shape.Equal(tensor.Shape{}) {
+		return 0, false
+	}
+	t, err := m.OptimizerState[1].Value.Cast(tensor.Float64)
+	if err != nil {
+		return 0, false
+	}
+	v, err := tensor.Data[float64](t)
+	if err != nil {
+		return 0, false
+	}
+	return v[0], true
+}
+
+// place is one tensor of an optimizer's state.
+type place struct{ slot, variable int }
+
+// pairs are the optimizers that make their first two slots together, variable by variable.
+var pairs = []string{"adam", "adamw", "adamax", "nadam", "lamb", "ftrl", "adadelta"}
+
+// slotOrder is the order in which an optimizer makes its slots: the first two together, or each over all variables.
+func slotOrder(class string, slots, variables int) []place {
+	var order []place
+	first := 0
+	if slots >= 2 && slices.Contains(pairs, strings.ToLower(class)) {
+		first = 2
+		for v := range variables {
+			order = append(order, place{0, v}, place{1, v})
+		}
+	}
+	for s := first; s < slots; s++ {
+		for v := range variables {
+			order = append(order, place{s, v})
+		}
+	}
+	return order
 }
 
 func (m *Model) trainable() []*Variable {
@@ -168,7 +213,7 @@ func (m *Model) optimizerConfig(common bool) Config {
 		}
 		switch {
 		case v == nil || k == "is_legacy_optimizer" || k == "jit_compile" || k == "decay" || k == "name":
-		case common && allowed != nil && !slices.Contains(allowed, k):
+		case common && allowed != nil && !slices.Contains(allowed, k) && !strings.HasPrefix(k, "clip") && k != "global_clipnorm":
 		default:
 			out[k] = v
 		}

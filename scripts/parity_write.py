@@ -43,6 +43,7 @@ def trained(K, optimizer):
 OPTIMIZERS = {
     "adam": lambda K: K.optimizers.Adam(0.01), "sgd": lambda K: K.optimizers.SGD(0.05, momentum=0.9), "nesterov": lambda K: K.optimizers.SGD(0.05, momentum=0.9, nesterov=True),
     "rmsprop": lambda K: K.optimizers.RMSprop(0.005), "adamw": lambda K: K.optimizers.AdamW(0.01), "plain": lambda K: K.optimizers.SGD(0.1),
+    "rmsprop-momentum": lambda K: K.optimizers.RMSprop(0.005, momentum=0.9, centered=True), "amsgrad": lambda K: K.optimizers.Adam(0.01, amsgrad=True, clipnorm=0.5),
 }
 
 
