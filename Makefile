@@ -51,7 +51,7 @@ env: ## print what your own `go build` needs: eval "$(make -s env)"
 	@$(GO) run ./scripts/libtensorflow env
 
 .PHONY: test
-test: vet test-tensorflow test-tfgo test-native test-race ## everything that needs only Go, a C compiler and pip
+test: vet test-tensorflow test-tfgo test-native test-cross test-race ## everything that needs only Go, a C compiler and pip
 
 .PHONY: vet
 vet: libtensorflow
@@ -70,6 +70,12 @@ test-tfgo: libtensorflow # only the packages that differ from the default build
 .PHONY: test-native
 test-native:
 	CGO_ENABLED=0 $(GO) test $(TESTFLAGS) ./...
+
+.PHONY: test-cross
+test-cross: # for another processor everything compiles, its tests too, and the tools ask for no dynamic loader
+	CGO_ENABLED=0 GOARCH=arm64 $(GO) vet ./...
+	@mkdir -p '$(CACHE)/cross' && CGO_ENABLED=0 GOARCH=arm64 $(GO) build -o '$(CACHE)/cross/' ./cmd/... && \
+	for tool in '$(CACHE)'/cross/*; do ! grep -q /ld-linux "$$tool" || { echo "$$tool is not static" >&2; exit 1; }; done
 
 .PHONY: test-race
 test-race: libtensorflow # TensorFlow's own threads are opaque to the race detector

@@ -19,12 +19,16 @@
 // Building turns layers into nodes (Dense with an activation into two). A training step is the list of the nodes' forward
 // and backward actions, cut into phases of independent tasks that a fixed set of threads works through:
 //
-//	gather ─▶ Dense, ReLU, Dropout ─▶ Dense, softmax, loss, and back to the hidden layer ─▶ weight gradients + optimizer
-//	by rows   by panels of 32 units   by rows, while they are in the cache                  by blocks of 32 by 32 weights
+//	gather, Dense, ReLU, Dropout ─▶ Dense, softmax, loss ─▶ back to the hidden layer, weight gradients + optimizer
+//	by panels of 32 units           by rows                 by panels, then by blocks of 32 by 32 weights
 //
 // Activations, weights and optimizer slots are kept in panels of 32 columns (see dense/internal/kernel), so that the matrix
 // products read memory front to back; a weight's gradient is consumed by the optimizer as soon as its block is computed and is
-// never stored, unless a gradient norm is to be clipped. Inference sends pieces of 64 samples through all nodes at once.
+// never stored, unless a gradient norm is to be clipped. A thread has panels of its own; where that spares a meeting and is
+// cheap, each gathers the batch and goes back through a small layer for itself. A thread that is late, on a core that is busy
+// with something else, has its tasks taken by the others. Inference sends pieces of up to 64 samples through all nodes at once.
+//
+// A data set of 16 MB or more that is trained on for a second time is moved to huge pages, where Linux lets programs have them.
 //
 // # Numbers
 //
