@@ -30,10 +30,10 @@ run: build ## read twenty handwritten digits with a model that Keras trained
 
 .PHONY: finetune-demo
 finetune-demo: build ## teach a network of the digits 0-4 the digits 5-9, from 50 images each
-	@bin/finetune-tensorflow --base scripts/testdata/digits_base/base.keras --data scripts/testdata/digits_base --out out/digits \
+	@bin/finetune --base scripts/testdata/digits_base/base.keras --data scripts/testdata/digits_base --out out/digits \
 	  --augment rotation=0.04,zoom=0.1,translation=0.07 --augment-variants 32
-	@echo 'Next: bin/infer-tensorflow show out/digits/saved_model; or a head on your own photographs, a folder with one folder a class:'
-	@echo '      bin/finetune-tensorflow --base MODEL --data FOLDER --out DIR'
+	@echo 'Next: bin/infer show out/digits/saved_model; or a head on your own photographs, a folder with one folder a class:'
+	@echo '      bin/finetune --base MODEL --data FOLDER --out DIR'
 
 .PHONY: build
 build: libtensorflow ## build bin/infer and bin/finetune

@@ -14,6 +14,11 @@ type engine struct {
 	new  func(m train.MLP, l train.Loss, o train.Optimizer, seed uint64) (train.Trainable, error)
 }
 
+// NeedsTensorFlow reports whether a run uses TensorFlow: for a base, or because the engine is asked for.
+func (o *Options) NeedsTensorFlow() bool {
+	return o.Base != "none" || o.Compare || o.Engine == "tensorflow"
+}
+
 // engineFor returns the engine that o names; auto is the native one, which is the faster for networks of this kind.
 func engineFor(o *Options) (engine, error) {
 	if o.Compare || o.Engine == "tensorflow" {

@@ -19,7 +19,12 @@ import (
 	"github.com/cambium-go/cambium/train"
 )
 
-func main() { os.Exit(cli.Main(newRoot(), os.Args[1:], os.Stdout, os.Stderr)) }
+func main() {
+	if len(os.Args) > 1 && os.Args[1] == "--version" {
+		_ = cli.HandOver() // to the program that knows TensorFlow's version
+	}
+	os.Exit(cli.Main(newRoot(), os.Args[1:], os.Stdout, os.Stderr))
+}
 
 func newRoot() *cobra.Command {
 	f := &flags{Options: finetune.Default()}
@@ -47,7 +52,7 @@ anew:
   brightness=0.2    a fifth of the range from black to white, darker or lighter
   fill=0            what comes in from outside is this value; without it, the image mirrored at its edge
 
-DIR gets report.html to look at, with everything in it; saved_model/, model.keras (without a base) and labels.txt; curves.png,
+DIR gets report.html to look at, with everything in it; saved_model/, model.keras (unless the base is no Keras file) and labels.txt; curves.png,
 confusion.png and, of images, worst.png: those that the model is most surely wrong about; report.json, history.csv, tensorboard/ and
 checkpoint/. An interrupted run goes on from checkpoint/ with --resume, and ends with the same weights as an uninterrupted one.`,
 		Example: `  finetune --data mnist --out my_model
@@ -115,6 +120,11 @@ func (f *flags) add(c *cobra.Command) {
 func (f *flags) run(c *cobra.Command) error {
 	if err := f.complete(c); err != nil {
 		return err
+	}
+	if f.NeedsTensorFlow() {
+		if err := cli.HandOver(); err != nil {
+			return err
+		}
 	}
 	f.Log = c.ErrOrStderr()
 	if terminal(f.Log) {
