@@ -31,7 +31,7 @@ func (s *session) export(model train.Trainable) error {
 		return fmt.Errorf("exporting: %w", err)
 	}
 	if s.base == nil {
-		if err := keras.Write(s.path("model.keras"), m); err != nil {
+		if err := keras.Write(filepath.Join(s.results, "model.keras"), m); err != nil {
 			return err
 		}
 	}
@@ -47,7 +47,7 @@ func (s *session) export(model train.Trainable) error {
 			return fmt.Errorf("exporting: %w", err)
 		}
 	}
-	dir := s.path("saved_model")
+	dir := filepath.Join(s.results, "saved_model")
 	err = savedmodel.Write(dir, g, savedmodel.WriteOptions{Prefix: "cambium_" + fingerprint(weights), Trainable: func(string) bool { return true }})
 	if err != nil {
 		return err

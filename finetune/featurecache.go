@@ -8,6 +8,7 @@ import (
 	"errors"
 	"hash/crc32"
 	"io"
+	"io/fs"
 	"math"
 	"os"
 	"path/filepath"
@@ -39,12 +40,12 @@ func openFeatureCache(dir, key string, width int) (*featureCache, error) {
 	if err := os.MkdirAll(c.dir, 0o755); err != nil {
 		return nil, err
 	}
-	names, err := filepath.Glob(filepath.Join(c.dir, featureFiles))
+	names, err := fs.Glob(os.DirFS(c.dir), featureFiles)
 	if err != nil {
 		return nil, err
 	}
 	for _, name := range names {
-		if err := c.readFile(name); err != nil {
+		if err := c.readFile(filepath.Join(c.dir, name)); err != nil {
 			return nil, err
 		}
 	}

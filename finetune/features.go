@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"image"
-	"os"
 	"runtime"
 	"sync"
 
@@ -222,7 +221,7 @@ type file struct {
 	base *base
 }
 
-func (f file) content() ([]byte, error) { return os.ReadFile(f.path) }
+func (f file) content() ([]byte, error) { return images.Content(f.path) }
 
 func (f file) key(content []byte) [sha256.Size]byte { return sha256.Sum256(content) }
 

@@ -1,6 +1,7 @@
 package finetune
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"image"
@@ -13,6 +14,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strings"
 	"sync"
 
 	"golang.org/x/sync/errgroup"
@@ -108,14 +110,19 @@ func (r *folderReader) extra(ctx context.Context, names ...string) (*train.Datas
 // up to a limit.
 func (r *folderReader) read(ctx context.Context, paths []string, of []int) (*train.Dataset, []picture, error) {
 	var mu sync.Mutex
-	count, limit := 0, max(leastBroken, int(mostBroken*float64(len(paths))))
+	var unreadable []string
+	limit := max(leastBroken, int(mostBroken*float64(len(paths))))
 	tooMany := func(err error) error {
 		mu.Lock()
 		defer mu.Unlock()
-		if count++; count > limit {
-			return fmt.Errorf("%s: %w: more than %d of %d images cannot be read; the last: %w", r.o.Data, ErrData, limit, len(paths), err)
+		if unreadable = append(unreadable, err.Error()); len(unreadable) <= limit {
+			return nil
 		}
-		return nil
+		if len(unreadable) == limit+1 {
+			slices.Sort(unreadable)
+			r.o.logf("%s", strings.Join(unreadable, "\n"))
+		}
+		return fmt.Errorf("%s: %w: more than %d of %d images cannot be read, such as: %w", r.o.Data, ErrData, limit, len(paths), err)
 	}
 	if r.extractor != nil {
 		return r.features(ctx, paths, of, tooMany)
@@ -228,12 +235,11 @@ func (r *folderReader) one(out []uint8, path string) error {
 
 // gray reports whether an image file has no colours.
 func gray(path string) bool {
-	file, err := os.Open(path)
+	content, err := images.Content(path)
 	if err != nil {
 		return false
 	}
-	defer file.Close()
-	config, _, err := image.DecodeConfig(file)
+	config, _, err := image.DecodeConfig(bytes.NewReader(content))
 	return err == nil && (config.ColorModel == color.GrayModel || config.ColorModel == color.Gray16Model)
 }
 

@@ -4,8 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
-	"os"
+	"path/filepath"
 
 	"github.com/cambium-go/cambium"
 	"github.com/cambium-go/cambium/images"
@@ -82,10 +81,10 @@ func valuesOf(weights []train.Weight) []*tensor.Tensor {
 // exportKeras writes base and head as one Keras model of images, 0 … 255, of any size, and compares what it answers with the trained
 // one. Bases that are no Keras files have none; nor has a cut in the middle of a layer, which the log says.
 func (s *session) exportKeras(base, head []train.Weight, model train.Trainable) error {
-	path := s.path("model.keras")
+	path := filepath.Join(s.results, "model.keras")
 	m, err := kerasBase(s.o.Base)
 	if m == nil {
-		return errors.Join(err, removed(path))
+		return err
 	}
 	values := map[string]*tensor.Tensor{}
 	for _, w := range base {
@@ -99,7 +98,7 @@ func (s *session) exportKeras(base, head []train.Weight, model train.Trainable) 
 	part, err := m.Cut(s.base.cut)
 	if errors.Is(err, keras.ErrUnsupported) {
 		s.o.logf("model.keras is not written: %v", err)
-		return removed(path)
+		return nil
 	}
 	if err != nil {
 		return err
@@ -115,13 +114,6 @@ func (s *session) exportKeras(base, head []train.Weight, model train.Trainable) 
 }
 
 // removed takes away what an earlier run left in the place of a file that this one does not write.
-func removed(path string) error {
-	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	return nil
-}
-
 // kerasOnBase puts resizing, preprocessing, the base and the head one behind the other.
 func (s *session) kerasOnBase(part *keras.Model, head []train.Weight) (*keras.Model, error) {
 	shape := s.base.shape

@@ -7,8 +7,11 @@ import (
 	"fmt"
 	"image"
 	"io"
+	"io/fs"
 	"math"
+	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/cambium-go/cambium/internal/atomicfile"
@@ -17,8 +20,46 @@ import (
 	"github.com/cambium-go/cambium/train"
 )
 
-// write fills Out: what a person looks at first, the report last, when everything else is there.
+// reportFile is written last, when everything else is there.
+const reportFile = "report.json"
+
+// sometimes are the results that not every run has.
+var sometimes = []string{"labels.txt", "model.keras", "trials.png", "confusion.png", "worst.png"}
+
+// write fills Out with the results. Those of an earlier run stay as they were until all of this one's are there, the exported model
+// checked; then none of them is left.
 func (s *session) write(model train.Trainable) error {
+	stale := slices.Clone(sometimes)
+	err := atomicfile.Merge(s.o.Out, reportFile, func(dir string) error {
+		s.results = dir
+		if err := s.writeResults(model); err != nil {
+			return err
+		}
+		stale = slices.DeleteFunc(stale, func(name string) bool {
+			_, err := os.Stat(filepath.Join(dir, name))
+			return err == nil
+		})
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	for _, name := range stale {
+		if err := removed(s.path(name)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func removed(path string) error {
+	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
+func (s *session) writeResults(model train.Trainable) error {
 	if s.data.classes != nil {
 		if err := s.file("labels.txt", func(w io.Writer) error {
 			_, err := io.WriteString(w, strings.Join(s.data.classes, "\n")+"\n")
@@ -39,7 +80,7 @@ func (s *session) write(model train.Trainable) error {
 	if err := s.page(); err != nil {
 		return err
 	}
-	return s.file("report.json", func(w io.Writer) error {
+	return s.file(reportFile, func(w io.Writer) error {
 		e := json.NewEncoder(w)
 		e.SetIndent("", " ")
 		return e.Encode(s.report)
@@ -47,7 +88,7 @@ func (s *session) write(model train.Trainable) error {
 }
 
 func (s *session) file(name string, write func(io.Writer) error) error {
-	return atomicfile.Write(s.path(name), write)
+	return atomicfile.Write(filepath.Join(s.results, name), write)
 }
 
 // pictures draws curves.png, trials.png, confusion.png and worst.png, and gives them to TensorBoard.

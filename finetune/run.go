@@ -6,10 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"image"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"time"
 
+	"github.com/cambium-go/cambium/internal/atomicfile"
 	"github.com/cambium-go/cambium/train"
 )
 
@@ -24,6 +26,7 @@ type session struct {
 	engine    engine
 	events    *events
 	report    Report
+	results   string // where the results are made; then they go to Out
 	identity  string
 	outputs   int
 	output    string // activation of the last layer
@@ -41,6 +44,9 @@ func Run(ctx context.Context, o Options) (_ *Report, err error) {
 	began := time.Now()
 	if err := o.Validate(); err != nil {
 		return nil, err
+	}
+	if info, err := os.Stat(o.Out); err == nil && !info.IsDir() {
+		return nil, fmt.Errorf("%s: it is a file; the results need a directory", o.Out)
 	}
 	engine, err := engineFor(&o)
 	if err != nil {
@@ -182,18 +188,21 @@ func (s *session) directory() error {
 			}
 		}
 	}
-	for _, pattern := range []string{".*.tmp-*", "trials-*"} { // of a run that was killed
-		left, err := filepath.Glob(filepath.Join(s.path("checkpoint"), pattern))
+	for _, pattern := range []string{atomicfile.MergeTemporary, "saved_model.old-*", "checkpoint/.*.tmp-*", "checkpoint/trials-*"} { // of a run that was killed
+		left, err := fs.Glob(os.DirFS(s.o.Out), pattern)
 		if err != nil {
 			return err
 		}
 		for _, name := range left {
-			if err := os.RemoveAll(name); err != nil {
+			if err := os.RemoveAll(s.path(name)); err != nil {
 				return err
 			}
 		}
 	}
-	return os.MkdirAll(s.path("checkpoint"), 0o755)
+	if err := os.MkdirAll(s.path("checkpoint"), 0o755); err != nil {
+		return fmt.Errorf("%s: no directory for the results: %w", s.o.Out, err)
+	}
+	return nil
 }
 
 // newModel builds the network of some hyperparameters.

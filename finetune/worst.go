@@ -2,12 +2,9 @@ package finetune
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
 	"image"
 	"io"
-	"io/fs"
-	"os"
 	"runtime"
 	"slices"
 
@@ -93,14 +90,11 @@ func (m *Measures) thumbnails() []image.Image {
 	return small
 }
 
-// contactSheet draws worst.png: the images that the model is most wrong about, each with its class and what it was taken for. Where
-// nothing is wrong, or there are no images, an earlier run's is removed.
+// contactSheet draws worst.png: the images that the model is most wrong about, each with its class and what it was taken for. There is
+// none where nothing is wrong, or there are no images.
 func (s *session) contactSheet() error {
 	m, part := s.report.measured()
 	if m == nil || len(m.Worst) == 0 || m.Worst[0].picture == nil {
-		if err := os.Remove(s.path("worst.png")); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return err
-		}
 		return nil
 	}
 	tiles := make([]plot.Tile, len(m.Worst))

@@ -66,7 +66,7 @@ func Read(data []byte, o Options) (*tensor.Tensor, error) {
 
 // ReadFile is Read of a file.
 func ReadFile(path string, o Options) (*tensor.Tensor, error) {
-	data, err := readFile(path)
+	data, err := Content(path)
 	if err != nil {
 		return nil, err
 	}
@@ -90,7 +90,9 @@ func (o Options) check() error {
 	}
 }
 
-func readFile(path string) ([]byte, error) {
+// Content returns the bytes of an image file as they are. Pipes and devices, which might never end, and files of more than 512 MiB are
+// errors.
+func Content(path string) ([]byte, error) {
 	info, err := os.Stat(path)
 	if err != nil {
 		return nil, err
@@ -198,7 +200,7 @@ func loadBatch(ctx context.Context, paths []string, o Options, memory *semaphore
 
 // loadOne reads a file once there is memory for its pixels.
 func loadOne(ctx context.Context, path string, o Options, memory *semaphore.Weighted) (*tensor.Tensor, error) {
-	data, err := readFile(path)
+	data, err := Content(path)
 	if err != nil {
 		return nil, err
 	}

@@ -87,6 +87,9 @@ func openMember(r io.ReaderAt, size int64, f *zip.File) (io.ReaderAt, int64, err
 		if err != nil || stored != whole || at < 0 || at > size-int64(stored) {
 			return nil, 0, fmt.Errorf("%w: member %s lies outside the archive", ErrFormat, f.Name)
 		}
+		if err := checksum(f); err != nil {
+			return nil, 0, fmt.Errorf("%w: member %s: %w", ErrFormat, f.Name, err)
+		}
 		return io.NewSectionReader(r, at, int64(whole)), int64(whole), nil
 	}
 	rc, err := f.Open()
@@ -100,6 +103,16 @@ func openMember(r io.ReaderAt, size int64, f *zip.File) (io.ReaderAt, int64, err
 		return nil, 0, fmt.Errorf("%w: member %s: %d of %d bytes (%w)", ErrFormat, f.Name, n, whole, errors.Join(err, io.ErrUnexpectedEOF))
 	}
 	return bytes.NewReader(buf.Bytes()), n, nil
+}
+
+// checksum reads a member through: a wrong bit in a weight shows nowhere else.
+func checksum(f *zip.File) error {
+	rc, err := f.Open()
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(io.Discard, rc)
+	return errors.Join(err, rc.Close())
 }
 
 // bytes reads a small member; nil where it is missing.

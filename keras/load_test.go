@@ -134,6 +134,22 @@ func TestBadFiles(t *testing.T) {
 	require.ErrorIs(t, err, os.ErrNotExist)
 }
 
+// Each bit of an archive's weights is covered by its checksum, as in Python.
+func TestAWrongBitInAWeight(t *testing.T) {
+	path := "testdata/models/sequential-mlp-keras-keras.keras"
+	data, err := os.ReadFile(path)
+	require.NoError(t, err)
+	m, err := keras.Load(path)
+	require.NoError(t, err)
+	first := m.Weights()[0].Bytes()
+	at := bytes.Index(data, first)
+	require.Positive(t, at, "it is stored as it is")
+	data[at+len(first)/2] ^= 1
+	_, err = keras.Read(bytes.NewReader(data), int64(len(data)))
+	require.ErrorIs(t, err, keras.ErrFormat)
+	require.ErrorContains(t, err, "model.weights.h5")
+}
+
 // TestDamagedFiles truncates and flips: an error or a model, never a panic.
 func TestDamagedFiles(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))

@@ -92,9 +92,47 @@ func Dir(path string, fill func(dir string) error) (err error) {
 	return syncDirectory(filepath.Dir(path))
 }
 
-// replace renames from to path, moving what is there out of the way first and back if that fails.
-func replace(from, path string, exists bool) error {
-	if !exists {
+// Merge moves what fill puts into the empty directory whose path it gets into the directory at path, in the place of what has
+// the same names there, the entry called last at the end. If fill fails, everything stays as it was. A killed program leaves
+// the temporary directory inside path: MergeTemporary matches its name.
+func Merge(path, last string, fill func(dir string) error) (err error) {
+	temporary, err := os.MkdirTemp(path, MergeTemporary)
+	if err != nil {
+		return fmt.Errorf("write %s: %w", path, err)
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(temporary)) }()
+	if err := fill(temporary); err != nil {
+		return err
+	}
+	entries, err := os.ReadDir(temporary)
+	if err != nil {
+		return fmt.Errorf("write %s: %w", path, err)
+	}
+	names := make([]string, 0, len(entries))
+	for _, e := range entries {
+		if e.Name() != last {
+			names = append(names, e.Name())
+		}
+	}
+	if len(names) < len(entries) {
+		names = append(names, last)
+	}
+	for _, name := range names {
+		from, to := filepath.Join(temporary, name), filepath.Join(path, name)
+		old, err := os.Lstat(to)
+		if err := replace(from, to, err == nil && old.IsDir()); err != nil {
+			return fmt.Errorf("write %s: %w", path, err)
+		}
+	}
+	return syncDirectory(path)
+}
+
+// MergeTemporary is the pattern of the names that Merge gives its temporary directories.
+const MergeTemporary = ".merge.tmp-*"
+
+// replace renames from to path, moving a directory that is there out of the way first and back if that fails.
+func replace(from, path string, directory bool) error {
+	if !directory {
 		return os.Rename(from, path)
 	}
 	aside, err := os.MkdirTemp(filepath.Dir(path), filepath.Base(path)+".old-*")

@@ -113,6 +113,44 @@ func TestDir(t *testing.T) {
 	require.Equal(t, os.FileMode(0o755), info.Mode().Perm())
 }
 
+func TestMerge(t *testing.T) {
+	path := t.TempDir()
+	require.NoError(t, os.MkdirAll(filepath.Join(path, "model"), 0o755))
+	for _, name := range []string{"kept", "report", "model/old"} {
+		require.NoError(t, os.WriteFile(filepath.Join(path, name), []byte("before"), 0o600))
+	}
+	fill := func(failed error) func(string) error {
+		return func(dir string) error {
+			require.Equal(t, path, filepath.Dir(dir))
+			matches, err := filepath.Match(atomicfile.MergeTemporary, filepath.Base(dir))
+			require.NoError(t, err)
+			require.True(t, matches)
+			require.NoError(t, os.Mkdir(filepath.Join(dir, "model"), 0o755))
+			for _, name := range []string{"report", "zebra", "model/new"} {
+				require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte("after"), 0o600))
+			}
+			return failed
+		}
+	}
+	require.ErrorIs(t, atomicfile.Merge(path, "report", fill(errDisk)), errDisk)
+	require.Equal(t, []string{"kept", "model", "report"}, names(t, path))
+	require.Equal(t, []string{"old"}, names(t, filepath.Join(path, "model")))
+	require.Equal(t, "before", content(t, filepath.Join(path, "report")))
+
+	require.NoError(t, atomicfile.Merge(path, "report", fill(nil)))
+	require.Equal(t, []string{"kept", "model", "report", "zebra"}, names(t, path))
+	require.Equal(t, []string{"new"}, names(t, filepath.Join(path, "model")))
+	require.Equal(t, "after", content(t, filepath.Join(path, "report")))
+	require.Equal(t, "before", content(t, filepath.Join(path, "kept")))
+
+	require.NoError(t, os.Mkdir(filepath.Join(path, "folder"), 0o755)) // in the way of a file
+	require.NoError(t, atomicfile.Merge(path, "folder", func(dir string) error {
+		return os.WriteFile(filepath.Join(dir, "folder"), []byte("file"), 0o600)
+	}))
+	require.Equal(t, "file", content(t, filepath.Join(path, "folder")))
+	require.ErrorIs(t, atomicfile.Merge(filepath.Join(path, "missing"), "report", fill(nil)), os.ErrNotExist)
+}
+
 func TestDirWhereNothingCanBeWritten(t *testing.T) {
 	parent := t.TempDir()
 	file := filepath.Join(parent, "file")
