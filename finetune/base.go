@@ -78,7 +78,11 @@ func readBase(ctx context.Context, o *Options) (*base, error) {
 	if b.decoder, err = tfbridge.New(ctx, decoding, o.tensorflow()); err != nil {
 		return nil, err
 	}
-	if b.model, err = tfbridge.New(ctx, b.graph, o.tensorflow()); err != nil {
+	folded, err := graph.Fold(b.graph)
+	if err != nil {
+		return nil, errors.Join(err, b.decoder.Close())
+	}
+	if b.model, err = tfbridge.New(ctx, folded, o.tensorflow()); err != nil {
 		return nil, errors.Join(err, b.decoder.Close())
 	}
 	return b, nil

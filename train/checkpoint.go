@@ -4,11 +4,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"strings"
 
-	"github.com/cambium-go/cambium/internal/atomicfile"
 	"github.com/cambium-go/cambium/tensor"
 )
 
@@ -53,12 +51,12 @@ func (r *run) fingerprint(weights []Weight) fingerprint {
 		Weights: strings.Join(shapes, " ")}
 }
 
-// save writes the checkpoint.
+// save has the checkpoint written.
 func (r *run) save() error {
-	if r.c.Checkpoint == "" {
+	if r.saver == nil {
 		return nil
 	}
-	weights, err := r.model.Weights(false)
+	weights, err := r.model.Weights(true) // written while training goes on
 	if err != nil {
 		return err
 	}
@@ -82,7 +80,7 @@ func (r *run) save() error {
 	for i, b := range r.best {
 		arrays = append(arrays, tensor.Named{Name: "best/" + weights[i].Name, Tensor: b})
 	}
-	return atomicfile.Write(r.c.Checkpoint, func(w io.Writer) error { return tensor.WriteNPZ(w, false, arrays...) })
+	return r.saver.put(arrays)
 }
 
 // load puts the run where its checkpoint was written. It returns os.ErrNotExist, wrapped, if there is none.

@@ -25,7 +25,8 @@ type Config struct {
 	// OverfittingPatience is for how many epochs the validation loss must rise to be called overfitting; 0 means 5.
 	OverfittingPatience int
 
-	// Checkpoint is a file that everything needed to go on is written to after every epoch, atomically; "" writes none.
+	// Checkpoint is a file that everything needed to go on is written to after every epoch, atomically, while the next one
+	// is trained; of epochs that are shorter than a write, not every one. "" writes none.
 	Checkpoint string
 	// Resume goes on from Checkpoint if that file is there. The result has the same bits as an uninterrupted run's.
 	Resume bool

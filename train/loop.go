@@ -34,6 +34,7 @@ type run struct {
 	batchTargets    []float32
 	batchWeights    []float32
 
+	saver    *saver // nil: no checkpoints
 	rate     float64
 	early    watch
 	plateau  watch
@@ -140,15 +141,31 @@ func (r *run) all(ctx context.Context) error {
 			return err
 		}
 	}
-	for !r.finished && r.epoch < r.c.Epochs {
-		if err := r.oneEpoch(ctx); err != nil {
-			return err
-		}
+	if err := r.epochs(ctx); err != nil {
+		return err
 	}
 	r.result.BestEpoch = r.epoch
 	if r.best != nil {
 		r.result.BestEpoch = max(r.early.BestEpoch, r.c.EarlyStopping.StartFromEpoch+1)
 		return r.model.SetWeights(r.best)
+	}
+	return nil
+}
+
+// epochs runs those that are left, and waits until their checkpoints are written.
+func (r *run) epochs(ctx context.Context) (err error) {
+	if r.c.Checkpoint != "" {
+		r.saver = newSaver(r.c.Checkpoint)
+		defer func() {
+			if failed := r.saver.close(); err == nil {
+				err = failed
+			}
+		}()
+	}
+	for !r.finished && r.epoch < r.c.Epochs {
+		if err := r.oneEpoch(ctx); err != nil {
+			return err
+		}
 	}
 	return nil
 }
