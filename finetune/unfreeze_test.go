@@ -11,6 +11,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/cambium-go/cambium/tfbridge"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/cambium-go/cambium/images"
@@ -125,6 +127,9 @@ func TestUnfreeze(t *testing.T) {
 				require.FileExists(t, filepath.Join(o.Out, "model.keras"))
 			}
 		})
+	}
+	if !tfbridge.Available {
+		return // each was skipped
 	}
 	require.InDelta(t, reports["keras"].Test.Loss, reports["saved model"].Test.Loss, 1e-4, "the same network from another file")
 	require.InDelta(t, reports["keras"].Test.Loss, reports["frozen"].Test.Loss, 1e-4)
