@@ -7,12 +7,15 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/cambium-go/cambium/keras"
 	"github.com/cambium-go/cambium/tensor"
 	"github.com/cambium-go/cambium/tfbridge"
+	"github.com/cambium-go/cambium/train"
 )
 
 // benchModel is a SavedModel and the shape of one item of its input.
@@ -78,4 +81,42 @@ func BenchmarkCall(b *testing.B)           { benchmarkCall(b, tfbridge.Options{}
 func BenchmarkCallCancelable(b *testing.B) { benchmarkCall(b, tfbridge.Options{}, cancelable) }
 func BenchmarkCallAsLoaded(b *testing.B) {
 	benchmarkCall(b, tfbridge.Options{NoRewrite: true}, background)
+}
+
+// BenchmarkFineTuning takes steps of batch 16 with the Keras files that scripts/bench_unfreeze.py wrote.
+func BenchmarkFineTuning(b *testing.B) {
+	files, err := filepath.Glob(filepath.Join(os.Getenv("CAMBIUM_BENCH_MODELS"), "*.keras"))
+	require.NoError(b, err)
+	if os.Getenv("CAMBIUM_BENCH_MODELS") == "" || len(files) == 0 {
+		b.Skip("run scripts/bench_unfreeze.py")
+	}
+	for _, file := range files {
+		b.Run(strings.TrimSuffix(filepath.Base(file), ".keras"), func(b *testing.B) {
+			m, err := keras.Load(file)
+			require.NoError(b, err)
+			base, err := m.TrainingBase(keras.TrainingOptions{})
+			require.NoError(b, err)
+			sig := base.Inference.Signatures[0]
+			head := train.MLP{Inputs: sig.Outputs[0].Shape[1], Outputs: 5, OutputActivation: "softmax"}
+			model, err := tfbridge.NewFineTuning(tfbridge.Base(*base), head, nil, train.Loss{Name: train.SparseCategoricalCrossentropy}, train.Adam(1e-5), 1, tfbridge.Options{})
+			require.NoError(b, err)
+			defer func() { _ = model.Close() }()
+			const batch = 16
+			x := benchModel{item: sig.Inputs[0].Shape[1:]}.batch(b, batch)
+			bound, err := model.Bind(&train.Dataset{X: x, Y: tensor.Must(tensor.Of(make([]int32, batch)))})
+			require.NoError(b, err)
+			order, losses := make([]int32, batch), make([]float32, 1)
+			for i := range order {
+				order[i] = int32(i)
+			}
+			for range 3 {
+				require.NoError(b, bound.Train(order, batch, nil, losses))
+			}
+			for b.Loop() {
+				if err := bound.Train(order, batch, nil, losses); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
 }

@@ -17,11 +17,11 @@ import (
 
 // differentiable are the ops whose C++ gradient was compared with finite differences and found right.
 var differentiable = setOf(
-	"Abs", "Add", "AddN", "AddV2", "AvgPool", "BatchMatMulV2", "BiasAdd", "Cast", "ClipByValue", "ConcatV2", "Conv2D",
+	"Abs", "Add", "AddN", "AddV2", "AvgPool", "BatchMatMulV2", "BatchToSpaceND", "BiasAdd", "Cast", "ClipByValue", "ConcatV2", "Conv2D",
 	"Conv2DBackpropInput", "DepthwiseConv2dNative", "Einsum", "Elu", "Erf", "Exp", "ExpandDims", "FusedBatchNormV3", "GatherV2",
 	"Identity", "LeakyRelu", "Log", "Log1p", "LogSoftmax", "MatMul", "Max", "MaxPool", "Maximum", "Mean", "Minimum", "MirrorPad",
 	"Mul", "Neg", "Pack", "Pad", "Pow", "Prod", "ReadVariableOp", "RealDiv", "Relu", "Relu6", "Reshape", "ResizeBilinear",
-	"ResizeNearestNeighbor", "Rsqrt", "SelectV2", "Selu", "Sigmoid", "Softmax", "Softplus", "Softsign", "Sqrt", "Square",
+	"ResizeNearestNeighbor", "Rsqrt", "SelectV2", "Selu", "Sigmoid", "Softmax", "Softplus", "Softsign", "SpaceToBatchND", "Sqrt", "Square",
 	"SquaredDifference", "Squeeze", "StridedSlice", "Sub", "Sum", "Tanh", "Tile", "Transpose", "Unpack",
 )
 

@@ -175,7 +175,7 @@ func (b *bound) each(p *plan, order []int32, batch int, outputs, losses []float3
 		if outputs != nil {
 			out = outputs[first*width : last*width]
 		}
-		loss, err := b.run(p, order[first:last], out, training)
+		loss, err := b.batch(p, order[first:last], out, training)
 		if losses != nil {
 			losses[i] = loss
 		}
@@ -187,6 +187,31 @@ func (b *bound) each(p *plan, order []int32, batch int, outputs, losses []float3
 		}
 	}
 	return nil
+}
+
+// evaluated is how many samples go through a base at once where nothing is trained: the batch is for the caller to say, who does
+// not know how much memory a sample takes.
+const evaluated = 32
+
+// batch runs one batch and returns its loss.
+func (b *bound) batch(p *plan, order []int32, out []float32, training bool) (float32, error) {
+	if training || b.x == nil || len(order) <= evaluated {
+		return b.run(p, order, out, training)
+	}
+	sum, width := 0.0, b.t.mlp.Outputs
+	for from := 0; from < len(order); from += evaluated {
+		to := min(from+evaluated, len(order))
+		var part []float32
+		if out != nil {
+			part = out[from*width : to*width]
+		}
+		loss, err := b.run(p, order[from:to], part, false)
+		if err != nil {
+			return 0, err
+		}
+		sum += float64(loss) * float64(to-from)
+	}
+	return float32(sum / float64(len(order))), nil
 }
 
 // run runs one batch and returns its loss; NaN where that is not wanted.

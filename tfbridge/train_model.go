@@ -46,6 +46,9 @@ func newTrainable(b *base, m train.MLP, l train.Loss, o train.Optimizer, seed ui
 	if err != nil {
 		return nil, err
 	}
+	if b != nil {
+		unfused(config)
+	}
 	changed := slices.DeleteFunc(slices.Clone(weights), func(w train.Weight) bool { return !w.Trainable })
 	n := &network{base: b, mlp: m, loss: l, optimizer: o, weights: weights, slots: o.SlotVariables(changed), scope: fmt.Sprintf("network_%d/", networks.Add(1))}
 	t := &trainable{network: n, rate: o.LearningRate, graphs: map[kind]*tfproto.GraphDef{}, idle: map[kind][]*copied{}, bounds: map[*bound]struct{}{}}
@@ -68,6 +71,14 @@ func newTrainable(b *base, m train.MLP, l train.Loss, o train.Optimizer, seed ui
 	t.gpu = slices.ContainsFunc(devices, func(d Device) bool { return d.Type == "GPU" })
 	t.call = newCall()
 	return t, nil
+}
+
+// unfused keeps TensorFlow from fusing a convolution with what follows, unless the options ask for it: it fuses some that none of
+// its kernels can run, such as a batch normalization and tanh, and in a training step there is nothing to fuse.
+func unfused(c *tfproto.ConfigProto) {
+	own := &tfproto.ConfigProto{GraphOptions: &tfproto.GraphOptions{RewriteOptions: &tfproto.RewriterConfig{Remapping: tfproto.RewriterOff}}}
+	proto.Merge(own, c)
+	proto.Merge(c, own)
 }
 
 // graph returns the network's graph for a kind of data set.
