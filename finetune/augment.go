@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"runtime"
+	"slices"
 
 	"golang.org/x/sync/errgroup"
 
@@ -103,8 +104,23 @@ func (d *data) variantBytes(ctx context.Context, o *Options, of []int) (*tensor.
 	return tensor.FromBytes(tensor.Uint8, pixels, append([]int{len(of)}, shape[1:]...)...)
 }
 
-// variantSeed settles how a variant differs from its image: by the image's content, the run's seed and the variant's number, or,
-// where images are varied anew each time, the epoch. Neither other images nor their order nor the machine have a part in it.
+// varyImages puts new variants of the training images into the image store, in the place of the last epoch's. Those of the first
+// epoch are there, and the head was trained on them. A resumed run's epochs have the same ones.
+func (s *session) varyImages(ctx context.Context, epoch int) error {
+	if epoch == 1 {
+		return nil
+	}
+	variants := slices.Clone(s.data.pictures.training[s.data.originals:])
+	for i, p := range variants {
+		v := p.(variant)
+		v.number += (epoch - 1) * s.o.AugmentVariants
+		variants[i] = v
+	}
+	return s.images.fill(ctx, s.data.originals, variants, nil)
+}
+
+// variantSeed settles how a variant differs from its image: by the image's content, the run's seed and the variant's number.
+// Neither other images nor their order nor the machine have a part in it.
 func variantSeed(image [sha256.Size]byte, seed uint64, number int) uint64 {
 	h := sha256.New()
 	h.Write(image[:])

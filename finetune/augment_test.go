@@ -6,11 +6,13 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/cambium-go/cambium/images"
+	"github.com/cambium-go/cambium/tensor"
 	"github.com/cambium-go/cambium/train"
 )
 
@@ -142,6 +144,67 @@ func TestResumeAugmented(t *testing.T) {
 	broken.Augment.Flip = images.NoFlip
 	_, err = Run(context.Background(), broken)
 	require.ErrorIs(t, err, train.ErrCheckpoint)
+}
+
+// A base is trained on new variants in each epoch, also in a run that was interrupted.
+func TestVariantsOfEachEpoch(t *testing.T) {
+	o := unfrozenDigits(t, "base.keras", "1")
+	o.Augment, o.AugmentVariants, o.UnfreezeEpochs, o.Epochs = moved, 1, 4, 3
+	want := run(t, o)
+	require.Len(t, want.History, 7)
+	for _, stop := range []int{4, 5} {
+		broken := o
+		broken.Out, broken.Resume = filepath.Join(t.TempDir(), "out"), true
+		crash := errors.New("crash")
+		broken.OnEpoch = func(e train.Epoch) error {
+			if e.Epoch == stop {
+				return crash
+			}
+			return nil
+		}
+		_, err := Run(context.Background(), broken)
+		require.ErrorIs(t, err, crash)
+		broken.OnEpoch = nil
+		got := run(t, broken)
+		for i := range want.History {
+			require.InDelta(t, want.History[i].Logs["loss"], got.History[i].Logs["loss"], resumeTolerance, "epoch %d", i+1)
+		}
+	}
+
+	b, err := openBase(context.Background(), &o)
+	require.NoError(t, err)
+	defer func() { require.NoError(t, b.close()) }()
+	s := &session{o: o, base: b}
+	s.data, _ = augmented(t, &o, newExtractor(&o, b))
+	s.images, err = newImageStore(context.Background(), t.TempDir(), b, s.data.pictures.training, nil)
+	require.NoError(t, err)
+	defer func() { require.NoError(t, s.images.close()) }()
+	pixels := func(from, to int) []float32 {
+		x, err := s.images.rows(from, to)
+		require.NoError(t, err)
+		values, err := tensor.Data[float32](x)
+		require.NoError(t, err)
+		return slices.Clone(values)
+	}
+	n, all := s.data.originals, s.data.training.Samples()
+	before, second := pixels(0, all), []float32(nil)
+	for _, epoch := range []int{1, 2, 3, 2} {
+		require.NoError(t, s.varyImages(context.Background(), epoch))
+		after := pixels(0, all)
+		require.Equal(t, before[:n*28*28], after[:n*28*28], "the images themselves stay")
+		require.Equal(t, epoch == 1, slices.Equal(before, after), "epoch %d", epoch)
+		switch {
+		case epoch == 2 && second == nil:
+			second = after
+		case epoch == 2:
+			require.Equal(t, second, after, "the same epoch has the same variants")
+		case epoch == 3:
+			require.NotEqual(t, second, after)
+		}
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	require.ErrorIs(t, s.varyImages(ctx, 2), context.Canceled)
 }
 
 func TestWrongAugmentation(t *testing.T) {

@@ -152,6 +152,9 @@ func (s *session) fitBoth(ctx context.Context, model train.Trainable, h *Hyperpa
 	c.Identity += fmt.Sprintf(", base %s, layers %v, batch normalization %s, head %s", s.base.hash, s.unfrozen.layers, s.report.FineTuning.BatchNormalization, fingerprintOf(head))
 	s.stopEarly(&c, h)
 	c.Block = h.Batch // a step takes long
+	if !s.o.Augment.IsZero() {
+		c.BeforeEpoch = func(epoch int) error { return s.varyImages(ctx, epoch) }
+	}
 	from := len(s.report.History)
 	c.OnEpoch = func(e train.Epoch) error {
 		e.Epoch += from

@@ -45,7 +45,7 @@ func newImageStore(ctx context.Context, dir string, b *base, pictures []picture,
 	if err = reserve(s.file, size); err != nil {
 		return nil, err
 	}
-	if err = s.fill(ctx, pictures, progress); err != nil {
+	if err = s.fill(ctx, 0, pictures, progress); err != nil {
 		return nil, err
 	}
 	s.mapped, err = mapFile(s.file, size)
@@ -56,8 +56,8 @@ func (s *imageStore) pictureBytes() int64 {
 	return 4 * int64(s.shape[0]) * int64(s.shape[1]) * int64(s.shape[2])
 }
 
-// fill writes every picture's pixels, on all cores.
-func (s *imageStore) fill(ctx context.Context, pictures []picture, progress func(done, all int)) error {
+// fill writes pictures' pixels from a place on, on all cores.
+func (s *imageStore) fill(ctx context.Context, from int, pictures []picture, progress func(done, all int)) error {
 	workers, ctx := errgroup.WithContext(ctx)
 	workers.SetLimit(runtime.GOMAXPROCS(0))
 	count := counter(progress, len(pictures))
@@ -77,7 +77,7 @@ func (s *imageStore) fill(ctx context.Context, pictures []picture, progress func
 			if int64(len(x.Bytes())) != s.pictureBytes() {
 				return fmt.Errorf("%w: an image of shape %v, not %v", ErrData, x.Shape(), s.shape)
 			}
-			if _, err := s.file.WriteAt(x.Bytes(), int64(i)*s.pictureBytes()); err != nil {
+			if err := s.write(from+i, x.Bytes()); err != nil {
 				return err
 			}
 			count(1)
@@ -85,6 +85,16 @@ func (s *imageStore) fill(ctx context.Context, pictures []picture, progress func
 		})
 	}
 	return workers.Wait()
+}
+
+// write puts a picture's pixels into the file, and into memory where that is a copy of the file.
+func (s *imageStore) write(at int, pixels []byte) error {
+	offset := int64(at) * s.pictureBytes()
+	if s.mapped != nil && !sharedMapping {
+		copy(s.mapped[offset:], pixels)
+	}
+	_, err := s.file.WriteAt(pixels, offset)
+	return err
 }
 
 // rows returns the pictures from one to before another, [to-from, height, width, channels], in the store's memory.

@@ -7,7 +7,7 @@ import (
 	"os"
 )
 
-const nameless = false
+const nameless, sharedMapping = false, false
 
 // mapFile reads a file's first bytes: the pictures have to fit into memory where files are not mapped.
 func mapFile(file *os.File, size int64) ([]byte, error) {

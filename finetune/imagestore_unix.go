@@ -11,6 +11,9 @@ import (
 // nameless says that an open file can lose its name and stay.
 const nameless = true
 
+// sharedMapping says that what is written to a mapped file is seen in memory.
+const sharedMapping = true
+
 // mapFile maps a file's first bytes into memory, to read.
 func mapFile(file *os.File, size int64) ([]byte, error) {
 	if int64(int(size)) != size {

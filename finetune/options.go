@@ -108,6 +108,7 @@ type Hyperparameters struct {
 	// cosine; "none"; or "" for plateau without a warm-up, and none after one.
 	Decay string `json:"decay,omitempty"`
 	// Augment says how variants of training images are made, and AugmentVariants how many of each; the zero Augment makes none.
+	// They are made once, or, for a training of the base, anew for each epoch.
 	Augment         images.Augmentation `json:"augment,omitzero"`
 	AugmentVariants int                 `json:"augment_variants,omitempty"`
 }

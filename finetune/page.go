@@ -19,7 +19,7 @@ import (
 var pageText string
 
 var pageTemplate = template.Must(template.New("report").Funcs(template.FuncMap{
-	"percent": func(v float64) string { return strconv.FormatFloat(100*v, 'f', 1, 64) + " %" },
+	"percent": func(v float64) string { return strconv.FormatFloat(100*v, 'f', 1, 64) + "\u00a0%" },
 	"number":  func(v float64) string { return strconv.FormatFloat(v, 'g', 4, 64) },
 	"seconds": func(v float64) string { return strconv.FormatFloat(v, 'f', 1, 64) + " s" },
 }).Parse(pageText))

@@ -39,6 +39,8 @@ type Config struct {
 
 	// OnProgress is called after every block of an epoch's training.
 	OnProgress func(Progress)
+	// BeforeEpoch is called before every epoch's training, with its number, counted from 1; an error ends training.
+	BeforeEpoch func(epoch int) error
 	// OnEpoch is called after every epoch, before its checkpoint is written; an error ends training.
 	OnEpoch func(Epoch) error
 }

@@ -270,6 +270,26 @@ func TestEarlyStoppingRestoresTheBestWeights(t *testing.T) {
 	require.Equal(t, best, values(t, reference))
 }
 
+func TestBeforeEpoch(t *testing.T) {
+	data := traintest.Samples(small, sparse, 60)
+	var epochs []int
+	full := errors.New("full")
+	c := train.Config{Epochs: 3, Checkpoint: filepath.Join(t.TempDir(), "c.npz"), BeforeEpoch: func(epoch int) error {
+		if epochs = append(epochs, epoch); epoch == 3 && len(epochs) == 3 {
+			return full
+		}
+		return nil
+	}}
+	r, err := train.Fit(context.Background(), model(t, small, sparse, train.Adam(0.1)), data, c)
+	require.ErrorIs(t, err, full)
+	require.Len(t, r.History, 2)
+	c.Resume = true
+	r, err = train.Fit(context.Background(), model(t, small, sparse, train.Adam(0.1)), data, c)
+	require.NoError(t, err)
+	require.Len(t, r.History, 3)
+	require.Equal(t, []int{1, 2, 3, 3}, epochs)
+}
+
 func TestDivergence(t *testing.T) {
 	l := train.Loss{Name: train.MeanSquaredError}
 	m := train.MLP{Inputs: 4, Outputs: 1, OutputActivation: "linear"}

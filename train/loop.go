@@ -172,6 +172,11 @@ func (r *run) epochs(ctx context.Context) (err error) {
 
 func (r *run) oneEpoch(ctx context.Context) error {
 	epoch, began := r.epoch+1, time.Now()
+	if r.c.BeforeEpoch != nil {
+		if err := r.c.BeforeEpoch(epoch); err != nil {
+			return err
+		}
+	}
 	logs := map[string]float64{"learning_rate": r.rate}
 	if s := r.model.Optimizer().Schedule; s != nil {
 		logs["learning_rate"] = s.At(r.result.Steps)

@@ -41,8 +41,8 @@ new head is trained on what comes out. Those features are kept in the user's cac
 the base are then trained further together with the head, at a lower learning rate.
 
 --augment makes variants of each training image, so that a model learns what does not matter. They are made once, and kept with the
-features; images to validate and to test on are left alone. It is a list of names, each with the largest change, for each variant drawn
-anew:
+features; where --unfreeze trains the base itself, anew for each epoch. Images to validate and to test on are left alone. SPEC is a list
+of names, each with the largest change, for each variant drawn anew:
   flip              left and right change places, every other time; flip=vertical, flip=both
   rotation=0.1      a tenth of a full turn, either way
   zoom=0.1          a tenth closer or farther
@@ -96,7 +96,7 @@ func (f *flags) add(c *cobra.Command) {
 	s.Float64Var(&f.ValidationSplit, "validation-split", f.ValidationSplit, "share of the training data held out for validation")
 	s.IntVar(&f.Patience, "patience", f.Patience, "epochs without a better validation loss before stopping; 0: never")
 	s.StringVar(&f.ClassWeights, "class-weights", "", "balanced: every class counts the same")
-	s.TextVar(&f.Augment, "augment", f.Augment, "variants of the training images to train on as well, such as flip,rotation=0.1,zoom=0.1 (see above)")
+	s.TextVar(&f.Augment, "augment", f.Augment, "`SPEC` of variants of the training images to train on as well, such as flip,rotation=0.1,zoom=0.1 (see above)")
 	s.IntVar(&f.AugmentVariants, "augment-variants", f.AugmentVariants, "how many variants of each training image")
 	s.Uint64Var(&f.Seed, "seed", f.Seed, "of everything random")
 	s.Float64Var(&f.Warmup, "warmup", 0, "epochs in which the learning rate rises from nearly 0")
