@@ -12,6 +12,7 @@ import (
 	"github.com/cambium-go/cambium/keras"
 	"github.com/cambium-go/cambium/tensor"
 	"github.com/cambium-go/cambium/tfbridge"
+	"github.com/cambium-go/cambium/train"
 )
 
 // unfrozen is a base of which some layers are trained together with the head.
@@ -39,7 +40,21 @@ func (b *base) unfreeze(o *Options) (*unfrozen, error) {
 	for _, name := range u.base.Trainable {
 		u.weights += u.base.Inference.Variables[name].Len()
 	}
+	if err := b.differentiable(u, o); err != nil {
+		return nil, fmt.Errorf("base %s: unfreeze %s: %w", o.Base, o.Unfreeze, err)
+	}
 	return u, nil
+}
+
+// differentiable returns an error where the base cannot be trained through: before the features are computed, not after the
+// head was trained on them.
+func (b *base) differentiable(u *unfrozen, o *Options) error {
+	head := train.MLP{Inputs: b.width, Outputs: 1, OutputActivation: "linear"}
+	m, err := tfbridge.NewFineTuning(u.base, head, nil, train.Loss{Name: train.MeanSquaredError}, train.SGD(1), o.Seed, o.tensorflow())
+	if err != nil {
+		return err
+	}
+	return m.Close()
 }
 
 // unfreezeKeras trains through the graph that the layers of a Keras file make in training. It returns nil for other files.
@@ -48,6 +63,7 @@ func (b *base) unfreezeKeras(o *Options) (*unfrozen, error) {
 	if m == nil {
 		return nil, err
 	}
+	m.Unfreeze() // many bases were saved frozen
 	options := keras.TrainingOptions{Features: b.cut, BatchStatistics: o.UnfreezeBatchNorm}
 	whole, err := m.TrainingBase(options)
 	if err != nil {

@@ -174,7 +174,7 @@ func (l *Layer) variable(name string, shape tensor.Shape, d tensor.DType, traina
 		fail(ErrUnsupported, "the shape %v of weight %s is not known", shape, name)
 	}
 	_, path, _ := strings.Cut(l.path+"/"+name, "/")
-	v := &Variable{Name: name, Path: path, Shape: slices.Clone(shape), DType: d, Trainable: trainable && l.trainable, layer: l}
+	v := &Variable{Name: name, Path: path, Shape: slices.Clone(shape), DType: d, Trainable: trainable && l.trainable, layer: l, learned: trainable}
 	l.variables = append(l.variables, v)
 	return v
 }

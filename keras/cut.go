@@ -101,3 +101,23 @@ func (m *Model) AsLayer() (l LayerConfig, err error) {
 	l.Config, err = decodeJSON(text)
 	return l, err
 }
+
+// Unfreeze makes the layers trainable that were saved frozen, as model.trainable = True does. Statistics stay what they are.
+func (m *Model) Unfreeze() {
+	for _, l := range m.Layers {
+		l.unfreeze()
+	}
+}
+
+func (l *Layer) unfreeze() {
+	l.trainable = true
+	for _, v := range l.variables {
+		v.Trainable = v.learned
+	}
+	for _, s := range l.sublayers {
+		s.unfreeze()
+	}
+	if l.Model != nil {
+		l.Model.Unfreeze()
+	}
+}

@@ -58,3 +58,11 @@ func TestCut(t *testing.T) {
 		require.ErrorContains(t, err, features)
 	}
 }
+
+func TestUnfreeze(t *testing.T) {
+	m, err := keras.NewSequential("m", keras.Input(4), keras.Dense(3, "relu").With("trainable", false), keras.BatchNormalization().With("trainable", false))
+	require.NoError(t, err)
+	require.Zero(t, m.TrainableParameters())
+	m.Unfreeze()
+	require.Equal(t, 4*3+3+2*3, m.TrainableParameters(), "not the moving statistics")
+}

@@ -95,8 +95,9 @@ type Variable struct {
 	Trainable bool
 	Value     *tensor.Tensor // nil until weights are loaded or set
 
-	layer *Layer
-	seed  bool // the state of a random generator, which counts as no parameter
+	layer   *Layer
+	learned bool // of a kind that is trained, unless the layer is frozen
+	seed    bool // the state of a random generator, which counts as no parameter
 }
 
 // Node is the name of the weight's variable in [Model.Graph]: Path in letters that TensorFlow has for names.
