@@ -26,7 +26,8 @@
 // products read memory front to back; a weight's gradient is consumed by the optimizer as soon as its block is computed and is
 // never stored, unless a gradient norm is to be clipped. A thread has panels of its own; where that spares a meeting and is
 // cheap, each gathers the batch and goes back through a small layer for itself. A thread that is late, on a core that is busy
-// with something else, has its tasks taken by the others. Inference sends pieces of up to 64 samples through all nodes at once.
+// with something else, has its tasks taken by the others. Inference sends pieces of up to 64 samples through all nodes at once;
+// single predictions that follow each other closely share a large layer's panels among the threads.
 //
 // A data set of 16 MB or more that is trained on for a second time is moved to huge pages, where Linux lets programs have them.
 //

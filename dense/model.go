@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/cambium-go/cambium/dense/internal/pool"
 	"github.com/cambium-go/cambium/tensor"
@@ -44,14 +45,17 @@ type Model struct {
 	rate       float64
 	iterations int64
 
-	mu      sync.Mutex
-	pool    *pool.Pool
-	poolRun sync.Mutex // held while the pool works
-	trainer *trainer
-	free    [2][]*passage // idle passages, by size
-	crowd   *crowd        // guarded by poolRun
-	bounds  map[*bound]struct{}
-	closed  bool
+	mu         sync.Mutex
+	pool       *pool.Pool
+	poolRun    sync.Mutex // held while the pool works
+	trainer    *trainer
+	free       [2][]*passage // idle passages, by size
+	crowd      *crowd        // guarded by poolRun, and so is the next
+	together   *together
+	predicting atomic.Int64 // predictions under way
+	predicted  atomic.Int64 // when the last one began
+	bounds     map[*bound]struct{}
+	closed     bool
 }
 
 // layerInfo is a row of Summary.
@@ -172,7 +176,7 @@ func (m *Model) Compile(o train.Optimizer, l train.Loss, metrics ...train.Metric
 		return ErrClosed
 	}
 	m.compiled, m.loss, m.optimizer, m.metrics = true, l, o, metrics
-	m.rate, m.iterations, m.trainer, m.free, m.crowd = o.LearningRate, 0, nil, [2][]*passage{}, nil
+	m.rate, m.iterations, m.trainer, m.free, m.crowd, m.together = o.LearningRate, 0, nil, [2][]*passage{}, nil, nil
 	for _, p := range m.parameters {
 		p.slots, p.gradient, p.squares = nil, nil, nil
 		if !p.trainable {

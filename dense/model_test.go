@@ -142,6 +142,27 @@ func TestPredictAlone(t *testing.T) {
 	})
 }
 
+// TestPredictQuickly shows that predictions which follow each other closely, and so share threads, are the same.
+func TestPredictQuickly(t *testing.T) {
+	onEveryLevel(t, func(t *testing.T) {
+		m := compiled(t, 3, dense.Input(6, 7), dense.Flatten(), dense.Dense(2500, dense.ReLU), dense.Dense(5, dense.Softmax))
+		const n = 60
+		x, err := tensor.Data[float32](manySamples(n).X)
+		require.NoError(t, err)
+		all, got := make([]float32, n*5), make([]float32, n*5)
+		require.NoError(t, m.PredictInto(all, x))
+		for size := 1; size < 8; size += 3 {
+			for i := 0; i < n; i += size {
+				end := min(n, i+size)
+				require.NoError(t, m.PredictInto(got[i*5:end*5], x[i*42:end*42]))
+			}
+			require.Equal(t, all, got)
+			clear(got)
+		}
+		require.Zero(t, testing.AllocsPerRun(100, func() { _ = m.PredictInto(got[:5], x[:42]) }))
+	})
+}
+
 func TestPredictDoesNotAllocate(t *testing.T) {
 	m := everything(t, 2)
 	x, err := tensor.Data[float32](manySamples(500).X)

@@ -2,6 +2,7 @@ package dense
 
 import (
 	"fmt"
+	"runtime"
 
 	"github.com/cambium-go/cambium/dense/internal/kernel"
 	"github.com/cambium-go/cambium/dense/internal/pool"
@@ -79,8 +80,8 @@ func (c *passage) output() matrix {
 	return c.values[len(c.values)-1]
 }
 
-// forward runs the first n samples of the input through the network.
-func (c *passage) forward(n int) {
+// forward runs the first n samples of the input through the network; large, which may be nil, computes the large layers.
+func (c *passage) forward(n int, large func(d *denseNode, in, out matrix, rows int)) {
 	in := c.input
 	for i := range c.m.entries {
 		e := &c.m.entries[i]
@@ -88,7 +89,11 @@ func (c *passage) forward(n int) {
 		if e.fold {
 			rows = n
 		}
-		e.node.infer(in, c.values[i], block{0, rows, 0, c.values[i].panels()}, c.scratch)
+		if d, ok := e.node.(*denseNode); ok && large != nil && !d.small() {
+			large(d, in, c.values[i], rows)
+		} else {
+			e.node.infer(in, c.values[i], block{0, rows, 0, c.values[i].panels()}, c.scratch)
+		}
 		in = c.values[i]
 	}
 }
@@ -102,9 +107,19 @@ func (m *Model) PredictInto(dst, x []float32) error {
 		return fmt.Errorf("dense: %w: %d features in and %d numbers out; each sample has %d and %d", train.ErrData, len(x), len(dst),
 			features, width)
 	}
-	if n >= 16 && n*m.multiplications() >= aloneCost*10 && m.poolRun.TryLock() {
+	// Subnormal numbers count as zero on every thread, and so they must here.
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	defer kernel.Restore(kernel.FlushDenormals())
+	defer m.predicting.Add(-1)
+	brisk := m.brisk(m.predicting.Add(1))
+	switch cost := n * m.multiplications(); {
+	case n >= togetherSamples && cost >= 10*aloneCost && m.poolRun.TryLock():
 		defer m.poolRun.Unlock()
 		return m.predictThreads(dst, x, n)
+	case n < togetherSamples && cost >= aloneCost && brisk && m.threads != 1 && m.poolRun.TryLock():
+		defer m.poolRun.Unlock()
+		return m.predictTogether(dst, x, n)
 	}
 	c, err := m.take(n)
 	if err != nil {
@@ -119,11 +134,21 @@ func (m *Model) PredictInto(dst, x []float32) error {
 
 // predict does samples first … last-1 of x.
 func (c *passage) predict(dst, x []float32, first, last int) {
+	c.load(x, first, last)
+	c.forward(last-first, nil)
+	c.unload(dst, first, last)
+}
+
+// load copies samples first … last-1 of x to the input.
+func (c *passage) load(x []float32, first, last int) {
 	per, columns := c.m.inputPer, c.input.columns
 	for r := range (last - first) * per {
 		kernel.Gather(c.input.data[r*kernel.Width:], c.input.stride, x[(first*per+r)*columns:][:columns])
 	}
-	c.forward(last - first)
+}
+
+// unload copies the output to samples first … last-1 of dst.
+func (c *passage) unload(dst []float32, first, last int) {
 	out := c.output()
 	for s := range last - first {
 		out.row(dst[(first+s)*out.columns:][:out.columns], s)
@@ -149,7 +174,7 @@ type crowd struct {
 	run      func(task, worker int)
 }
 
-// predictThreads divides the samples among the pool's threads. The caller holds poolRun.
+// predictThreads divides the samples among the pool's threads. The caller holds poolRun and its thread.
 func (m *Model) predictThreads(dst, x []float32, n int) error {
 	p, err := m.threadPool()
 	if err != nil {
@@ -173,9 +198,7 @@ func (m *Model) predictThreads(dst, x []float32, n int) error {
 	for (n+c.step-1)/c.step > pool.MaxTasks {
 		c.step *= 2
 	}
-	p.Begin()
 	p.Run((n+c.step-1)/c.step, nil, false, c.run)
-	p.End()
 	c.dst, c.x = nil, nil
 	return nil
 }
