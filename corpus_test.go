@@ -14,6 +14,7 @@ import (
 	"github.com/cambium-go/cambium/graph"
 	"github.com/cambium-go/cambium/internal/inference"
 	"github.com/cambium-go/cambium/keras"
+	"github.com/cambium-go/cambium/tensor"
 )
 
 // corpusModels lists the models below CAMBIUM_CORPUS.
@@ -75,4 +76,51 @@ func TestCorpus(t *testing.T) {
 	if !t.Failed() {
 		t.Logf("%d signatures ran", ran)
 	}
+}
+
+// TestEnginesAgree runs every public Keras model that the native engine takes on both engines.
+func TestEnginesAgree(t *testing.T) {
+	needTensorFlow(t)
+	compared := 0
+	for _, root := range []string{os.Getenv("CAMBIUM_CORPUS"), os.Getenv("CAMBIUM_DATA")} {
+		if root == "" {
+			t.Skip("CAMBIUM_CORPUS and CAMBIUM_DATA name no folders of public models")
+		}
+		require.NoError(t, filepath.WalkDir(root, func(path string, _ fs.DirEntry, err error) error {
+			if ext := filepath.Ext(path); err != nil || ext != ".h5" && ext != ".keras" {
+				return err
+			}
+			native, err := cambium.Load(path, &cambium.Options{Engine: cambium.Native})
+			if err != nil { // an error of TestCorpus, or a layer that the native engine does not have
+				return nil
+			}
+			defer native.Close()
+			compared++
+			t.Run(path, func(t *testing.T) {
+				other, err := cambium.Load(path, &cambium.Options{Engine: cambium.TensorFlow})
+				require.NoError(t, err)
+				defer other.Close()
+				inputs, err := inference.Random(native.Signatures()[0], 3, 1)
+				require.NoError(t, err)
+				want, err := other.Call(t.Context(), inputs)
+				require.NoError(t, err)
+				got, err := native.Call(t.Context(), inputs)
+				require.NoError(t, err)
+				require.Len(t, got, len(want))
+				rtol, atol := 1e-4, 1e-5
+				switch name := filepath.Base(path); { // the native engine computes in float32 all the same
+				case strings.Contains(name, "bfloat16"):
+					rtol, atol = 3e-2, 3e-3
+				case strings.Contains(name, "float16"):
+					rtol, atol = 4e-3, 4e-4
+				}
+				for name := range want {
+					require.NoError(t, tensor.AllClose(got[name], want[name], rtol, atol), name)
+				}
+			})
+			return nil
+		}))
+	}
+	require.NotZero(t, compared)
+	t.Logf("%d models run on both engines", compared)
 }
