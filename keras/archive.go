@@ -76,7 +76,8 @@ func (a *archive) onlyModel() string {
 	return found
 }
 
-// openMember opens a member: in place where it is stored, else unpacked in memory, with the size bounded.
+// openMember opens a member, whose checksum must be right: in place where it is stored, else unpacked in memory, with the size
+// bounded.
 func openMember(r io.ReaderAt, size int64, f *zip.File) (io.ReaderAt, int64, error) {
 	stored, whole := f.CompressedSize64, f.UncompressedSize64
 	if stored > uint64(size) || whole > minBomb && whole/maxRatio > stored {

@@ -150,20 +150,27 @@ func TestAWrongBitInAWeight(t *testing.T) {
 	require.ErrorContains(t, err, "model.weights.h5")
 }
 
-// TestDamagedFiles truncates and flips: an error or a model, never a panic.
+// TestDamagedFiles truncates and flips: an error or a model, never a panic. An archive has checksums: what is read is right.
 func TestDamagedFiles(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
-	for _, path := range []string{"testdata/models/sequential-mlp-keras-keras.keras", "testdata/models/sequential-mlp-tf_keras-h5.h5", "testdata/models/model-nested-keras-h5.h5"} {
-		data, err := os.ReadFile(path)
+	for _, name := range []string{"sequential-mlp-keras-keras.keras", "sequential-mlp-tf_keras-h5.h5", "model-nested-keras-h5.h5", "nested-ends-keras-keras.keras", "quantized-int8-keras-h5.h5"} {
+		data, err := os.ReadFile(filepath.Join("testdata/models", name))
 		require.NoError(t, err)
-		for range 500 {
+		whole, err := keras.Read(bytes.NewReader(data), int64(len(data)))
+		require.NoError(t, err)
+		for range 1000 {
 			cut := data[:rng.IntN(len(data))]
 			_, err := keras.Read(bytes.NewReader(cut), int64(len(cut)))
 			require.Error(t, err)
 			flipped := bytes.Clone(data)
 			flipped[rng.IntN(len(data))] ^= 1 << rng.IntN(8)
-			if m, err := keras.Read(bytes.NewReader(flipped), int64(len(flipped))); err == nil {
-				_, _ = m.Graph()
+			m, err := keras.Read(bytes.NewReader(flipped), int64(len(flipped)))
+			if err != nil {
+				continue
+			}
+			_, _ = m.Graph()
+			if filepath.Ext(name) == ".keras" {
+				requireSameModel(t, whole, m)
 			}
 		}
 	}

@@ -214,6 +214,10 @@ func (l *Layer) writtenConfig() map[string]any {
 	if l.Class == "ELU" && l.Config["alpha"] != nil {
 		out["alpha"] = l.Config["alpha"]
 	}
+	if slope, ok := out["negative_slope"]; ok && l.Class == "LeakyReLU" { // Keras 3 knows the old name, too
+		out["alpha"] = slope
+		delete(out, "negative_slope")
+	}
 	if s, ok := out["batch_shape"]; ok {
 		out["batch_input_shape"] = s
 		delete(out, "batch_shape")
