@@ -7,7 +7,8 @@ On small bases of every format, each with another preprocessing, and on the flow
 - the features that the head was trained on are those that Python computes from the file;
 - the exported model gives the same probabilities and classes in Go (infer run) and in each of TensorFlow's loaders, for encoded files
   and for pixels, and what the features and the head's weights say;
-- it holds each weight once, and the head's are the only variables, all of them trainable.
+- so does model.keras, where the base is a Keras file, in keras.models.load_model;
+- the SavedModel holds each weight once, and the head's are the only variables, all of them trainable.
 """
 import hashlib
 import json
@@ -268,6 +269,14 @@ def check(make, data, folder):
     else:  # resized already
         resized = np.stack([tf.image.resize(x, size).numpy() for x in raw])
         same(f"{name}, pixels and the files", by_file, answers(name, model, "serving_default", "image", resized, folder))
+    if pathlib.Path(base).suffix in (".keras", ".h5"):
+        again = keras.models.load_model(out / "model.keras")
+        for shape in shapes if len(shapes) <= 4 else [None]:
+            some = [i for i, x in enumerate(raw) if shape in (None, x.shape)]
+            x = np.stack([raw[i] if shape else tf.image.resize(raw[i], size) for i in some]).astype("float32")
+            near(f"{name}, model.keras", by_file["probabilities"][some], again.predict(x, verbose=0), 1e-5)
+    elif (out / "model.keras").exists():
+        problems.append(f"{name}: there is a model.keras of a base that is none")
     variables(name, model, python.shape[1], len(classes))
     if [c.decode() for c in by_file["class"]] != [classes[i] for i in by_file["probabilities"].argmax(1)]:
         problems.append(f"{name}: class is not that of the largest probability")
