@@ -12,6 +12,11 @@ import (
 
 // Comparison is what the two engines make of the same network, the same first weights and the same batches. There is no
 // dropout in it: each engine has random numbers of its own.
+//
+// The engines add in different orders, and their weights differ by about 1e-6. Where the input of a ReLU comes closer to 0 than that,
+// one engine lets the gradient through and the other does not; from then on the weights part. On MNIST, of the seeds 1 to 5, that
+// happens to seed 3: in step 159 the input of hidden unit 97 is 4e-8 for one sample, its weights differ by 2e-5 after that step while all
+// others still agree within 2e-7, and 4.5e-4 after 200 steps. A head without hidden layers has no such point.
 type Comparison struct {
 	Steps         int     `json:"steps"`
 	MaxWeightDiff float64 `json:"max_weight_diff"` // after the last step
