@@ -33,8 +33,8 @@
 //
 // # Numbers
 //
-// The same seed, data and SIMD level give the same bits for any number of threads: every sum has one order. During training,
-// subnormal numbers count as zero, as in TensorFlow. AVX-512, AVX2 and portable Go (picked at run time; CAMBIUM_SIMD=portable,
+// The same seed, data and SIMD level give the same bits for any number of threads: every sum has one order. As in TensorFlow,
+// subnormal numbers count as zero. AVX-512, AVX2 and portable Go (picked at run time; CAMBIUM_SIMD=portable,
 // avx2 or avx512 forces one) differ by rounding only.
 //
 // # Caveats

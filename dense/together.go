@@ -20,7 +20,7 @@ type together struct {
 
 const (
 	togetherSamples = 16 // fewer than these; more are divided among the threads
-	closely         = 30 * time.Microsecond
+	closely         = 15 * time.Microsecond
 )
 
 // brisk reports whether the last prediction began just before this one, and is over.

@@ -176,7 +176,7 @@ func (s *span) empty() bool {
 
 // patience is how long a worker spins before it sleeps. Waiting longer than this means that a core is busy with something
 // else: the one that waits gives up its own core, so that the system can move the one that it waits for there.
-const patience = 50 * time.Microsecond
+const patience = 20 * time.Microsecond
 
 func (p *Pool) work(w int) {
 	defer p.workers.Done()
