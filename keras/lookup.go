@@ -196,12 +196,17 @@ func (v vocabulary) weights() []float64 {
 	return weights[:v.depth]
 }
 
-// idfWeights returns the weights of a lookup layer as Keras 3 keeps them among its variables; nil for other layers.
+// idfWeights returns the weights of a lookup layer, or of the one in a TextVectorization, as Keras 3 keeps them among its
+// variables; nil for other layers.
 func (l *Layer) idfWeights() *tensor.Tensor {
-	if !strings.HasSuffix(l.Class, "Lookup") || !l.Config.has("idf_weights") || l.Config.String("output_mode", "int") != "tf_idf" {
+	textual := l.Class == "TextVectorization"
+	if !textual && !strings.HasSuffix(l.Class, "Lookup") || !l.Config.has("idf_weights") || l.Config.String("output_mode", "int") != "tf_idf" {
 		return nil
 	}
 	v := vocabularyOf(l, "tf_idf", l.Class == "StringLookup")
+	if textual {
+		v = vocabularyOf(&Layer{Config: withMask(l.Config), assets: l.assets}, "tf_idf", true)
+	}
 	t, err := tensor.Must(tensor.Of(v.weights(), v.depth)).Cast(tensor.Float32)
 	check(err)
 	return t

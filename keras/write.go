@@ -87,6 +87,9 @@ func WriteKeras(w io.Writer, m *Model) (err error) {
 		}
 		if t := l.idfWeights(); t != nil {
 			check(writeTensor(root, at+"/vars/idf_weights", t))
+			if l.Class == "TextVectorization" {
+				check(writeTensor(root, at+"/_lookup_layer/vars/idf_weights", t))
+			}
 		}
 		for name, data := range l.assets {
 			assets[path.Join("assets", at, name)] = data

@@ -163,8 +163,10 @@ func (m *Model) writtenArgument(v any) any {
 // operationModules are the modules of operations that are not in keras.src.ops.numpy.
 var operationModules = map[string][]string{
 	"nn": {"Relu", "Relu6", "Sigmoid", "Softplus", "Softsign", "Silu", "LogSigmoid", "LeakyRelu", "HardSigmoid", "HardSilu", "Elu", "Selu", "Gelu", "Celu", "Glu",
-		"Softmax", "LogSoftmax", "OneHot", "Normalize", "MaxPool", "AveragePool", "HardTanh", "TanhShrink", "Squareplus", "SparsePlus", "SparseSigmoid"},
-	"core": {"Cast", "Unstack", "StopGradient"}, "math": {"TopK", "Logsumexp", "Rsqrt", "Erf"}, "linalg": {"Norm"}, "image": {"Resize"},
+		"Softmax", "LogSoftmax", "OneHot", "Normalize", "MaxPool", "AveragePool", "HardTanh", "TanhShrink", "Squareplus", "SparsePlus", "SparseSigmoid",
+		"MultiHot", "SpaceToDepth", "DepthToSpace", "LayerNorm", "RMSNorm", "DotProductAttention", "SoftShrink", "HardShrink", "Threshold", "Sparsemax"},
+	"core": {"Cast", "Unstack", "StopGradient"}, "math": {"TopK", "Logsumexp", "Rsqrt", "Erf", "Erfinv", "Erfc"},
+	"linalg": {"Norm"}, "image": {"Resize", "RGBToGrayscale"},
 }
 
 func operationModule(class string) string {
@@ -226,6 +228,15 @@ func (l *Layer) writtenConfig() map[string]any {
 	return out
 }
 
+// writtenCells is the configuration of several cells in a row.
+func (l *Layer) writtenCells() map[string]any {
+	cells := []any{}
+	for _, s := range l.sublayers {
+		cells = append(cells, map[string]any{"module": "keras.layers", "class_name": s.Class, "config": s.writtenConfig(), "registered_name": nil})
+	}
+	return map[string]any{"module": "keras.layers", "class_name": l.Class, "config": map[string]any{"name": l.Name, "trainable": true, "cells": cells}, "registered_name": nil}
+}
+
 // dtypeName writes a policy by its name where it has one.
 func dtypeName(v any) any {
 	if class, config, ok := objectOf(v); ok && (class == "DTypePolicy" || class == "Policy") && config["name"] != nil {
@@ -248,7 +259,7 @@ func (l *Layer) writtenSetting(key string, v any) any {
 				}
 			}
 			if s.Class == "StackedRNNCells" {
-				break
+				return s.writtenCells()
 			}
 			return map[string]any{"module": "keras.layers", "class_name": s.Class, "config": inner, "registered_name": nil}
 		}
