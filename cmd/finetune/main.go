@@ -96,7 +96,7 @@ func (f *flags) add(c *cobra.Command) {
 	s.Float64Var(&f.ValidationSplit, "validation-split", f.ValidationSplit, "share of the training data held out for validation")
 	s.IntVar(&f.Patience, "patience", f.Patience, "epochs without a better validation loss before stopping; 0: never")
 	s.StringVar(&f.ClassWeights, "class-weights", "", "balanced: every class counts the same")
-	s.TextVar(&f.Augment, "augment", f.Augment, "`SPEC` of variants of the training images to train on as well, such as flip,rotation=0.1,zoom=0.1 (see above)")
+	s.TextVar(&f.Augment, "augment", f.Augment, "train on variants of the images as well, by a `SPEC` such as flip,rotation=0.1,zoom=0.1 (see above)")
 	s.IntVar(&f.AugmentVariants, "augment-variants", f.AugmentVariants, "how many variants of each training image")
 	s.Uint64Var(&f.Seed, "seed", f.Seed, "of everything random")
 	s.Float64Var(&f.Warmup, "warmup", 0, "epochs in which the learning rate rises from nearly 0")
