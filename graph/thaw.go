@@ -34,6 +34,7 @@ type thawer struct {
 	learned map[string]bool // nodes behind a kernel
 	fed     map[string]bool // nodes that depend on an input
 	weights map[string]*tensor.Tensor
+	depth   int
 }
 
 // look finds the weights among a node's inputs.
@@ -61,9 +62,17 @@ func (t *thawer) look(n *tfproto.NodeDef) {
 	}
 }
 
+// maxExpression bounds how deep an expression of constants is looked into: a damaged graph may go round in circles.
+const maxExpression = 8
+
 // take makes a weight of what a constant expression is made of, where it has so many elements. A variance stands under a root, a
 // mean in the product that is subtracted from an offset.
 func (t *thawer) take(ref string, elements int) {
+	if t.depth > maxExpression {
+		return
+	}
+	t.depth++
+	defer func() { t.depth-- }()
 	n := t.nodes[inputNode(ref)]
 	in, _ := splitInputs(n.Input)
 	switch n.Op {

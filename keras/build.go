@@ -207,6 +207,9 @@ func builderOf(l *Layer) buildFunc {
 		if !floating(c.policy.variable) {
 			c.policy.variable = tensor.Float32
 		}
+		if c.walk.training != nil && (c.config().Float("dropout", 0) > 0 || c.config().Float("recurrent_dropout", 0) > 0) {
+			fail(ErrUnsupported, "dropout inside the layer, in a training step; set it to 0")
+		}
 		if !k.keepsTypes {
 			c.castInputs()
 		}

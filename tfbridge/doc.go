@@ -28,6 +28,11 @@
 // TensorFlow's memory and one run of the session a step. Gradients are TensorFlow's C++ ones, of ops of which they are known
 // to be right; any other op is refused by name.
 //
+// NewFineTuning trains a base together with a perceptron behind it: a graph from a Keras file (keras.Model.TrainingBase, with
+// dropout and, where asked for, batch statistics), an inlined SavedModel, or a frozen graph thawed (graph.Thaw). Ops without a
+// right gradient are replaced first, where others compute the same (graph.Differentiable). Samples stay in Go's memory, or in a
+// mapped file; each step is fed its own.
+//
 // # Limits of time
 //
 // A context ends the wait for a call's turn, and the wait for TensorFlow. What then still runs goes on in the background and

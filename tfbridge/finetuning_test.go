@@ -3,6 +3,8 @@
 package tfbridge_test
 
 import (
+	"context"
+	"fmt"
 	"math"
 	"path/filepath"
 	"testing"
@@ -298,4 +300,41 @@ func TestFineTuningDropout(t *testing.T) {
 	}
 	require.Equal(t, run(1), run(1))
 	require.NotEqual(t, run(1), run(2))
+}
+
+// A convolution and a head behind it learn together; of a Keras file, keras.Model.TrainingBase makes the base.
+func ExampleNewFineTuning() {
+	b := graph.NewBuilder()
+	x := b.Placeholder("x", tensor.Float32, tensor.Shape{-1, 4, 4, 1})
+	kernel := b.Read(b.Variable("kernel", tensor.Must(tensor.Of([]float32{0.1, -0.2, 0.3, 0.1}, 1, 2, 1, 2))))
+	y := b.Op("Conv2D", "conv", []graph.Ref{x, kernel}, graph.Attrs{"T": tensor.Float32, "strides": []int{1, 1, 1, 1}, "padding": "VALID"})
+	y = b.Op("Relu", "relu", []graph.Ref{y}, graph.Attrs{"T": tensor.Float32})
+	y = b.Op("Mean", "pool", []graph.Ref{y, b.Ints("axes", 1, 2)}, graph.Attrs{"T": tensor.Float32, "Tidx": tensor.Int32})
+	g, err := b.Finish(graph.Signature{Name: graph.DefaultSignature,
+		Inputs:  []graph.Port{{Name: "image", DType: tensor.Float32, Shape: tensor.Shape{-1, 4, 4, 1}, Tensor: x.Tensor()}},
+		Outputs: []graph.Port{{Name: "features", DType: tensor.Float32, Shape: tensor.Shape{-1, 2}, Tensor: y.Tensor()}}})
+	if err != nil {
+		panic(err)
+	}
+	head := train.MLP{Inputs: 2, Outputs: 2, OutputActivation: "softmax"}
+	model, err := tfbridge.NewFineTuning(tfbridge.Base{Inference: g, Trainable: []string{"kernel"}}, head, nil,
+		train.Loss{Name: train.SparseCategoricalCrossentropy}, train.Adam(0.05), 1, tfbridge.Options{})
+	if err != nil {
+		panic(err)
+	}
+	defer model.Close()
+	images := make([]float32, 8*16) // half of them with vertical stripes, half with horizontal ones
+	labels := make([]int32, 8)
+	for i := range images {
+		image, row, column := i/16, i/4%4, i%4
+		labels[image] = int32(image % 2)
+		images[i] = float32([]int{column, row}[image%2]%2) * float32(image+1) / 4
+	}
+	data := &train.Dataset{X: tensor.Must(tensor.Of(images, 8, 4, 4, 1)), Y: tensor.Must(tensor.Of(labels))}
+	result, err := train.Fit(context.Background(), model, data, train.Config{Epochs: 200, BatchSize: 8, Metrics: []train.Metric{train.CategoricalAccuracy()}})
+	if err != nil {
+		panic(err)
+	}
+	fmt.Println(result.History[len(result.History)-1].Logs["accuracy"])
+	// Output: 1
 }
