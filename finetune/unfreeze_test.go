@@ -310,6 +310,8 @@ func TestImageStore(t *testing.T) {
 	require.ErrorIs(t, err, context.Canceled)
 	_, err = newImageStore(context.Background(), dir, &base{shape: []int{2, 2, 1}}, pictures, nil)
 	require.ErrorContains(t, err, "not [2 2 1]")
+	_, err = newImageStore(context.Background(), dir, &base{shape: []int{1 << 20, 1 << 20, 16}}, pictures[:1], nil)
+	require.ErrorContains(t, err, "the pixels of 1 images, 70368.7 GB in "+dir)
 	_, err = newImageStore(context.Background(), dir+"/nowhere", b, pictures, nil)
 	require.ErrorContains(t, err, "nowhere")
 	entries, err = os.ReadDir(dir)

@@ -155,7 +155,7 @@ func (f *flags) complete(c *cobra.Command) error {
 		return cli.UsageError("--data and --out are needed; see '%s --help'", c.CommandPath())
 	}
 	if f.Base == "none" {
-		for _, name := range []string{"preprocess", "layer", "unfreeze"} {
+		for _, name := range []string{"preprocess", "layer"} {
 			if changed(name) {
 				return cli.UsageError("--%s needs a --base", name)
 			}
@@ -224,7 +224,11 @@ func summary(w io.Writer, r *finetune.Report, out string) error {
 		}
 	}
 	if t := r.FineTuning; t != nil && t.FrozenValidation != nil {
-		row("frozen base", fmt.Sprintf("accuracy %.4f, loss %.4f on the validation data; then %d layers of it were trained too", t.FrozenValidation.Accuracy, t.FrozenValidation.Loss, len(t.Layers)))
+		became := "then it was trained too"
+		if !t.Kept {
+			became = "training it made that no better"
+		}
+		row("frozen base", fmt.Sprintf("accuracy %.4f, loss %.4f on the validation data; %s: %d layers", t.FrozenValidation.Accuracy, t.FrozenValidation.Loss, became, len(t.Layers)))
 	}
 	if c := r.Compare; c != nil {
 		row("compare", fmt.Sprintf("after %d steps the engines' weights differ by at most %.1e, losses by %.1e; they agree on %.2f %% of the predictions; native %.3f s, TensorFlow %.3f s",

@@ -117,6 +117,8 @@ func TestAugment(t *testing.T) {
 
 func TestExitCodes(t *testing.T) {
 	data := table(t, 50)
+	code, _, stderr := call("--data", data, "--out", t.TempDir(), "--epochs", "2", "--warmup", "1", "--decay", "cosine", "--unfreeze", "none")
+	require.Zero(t, code, stderr)
 	for _, c := range []struct {
 		args []string
 		code int
@@ -133,6 +135,9 @@ func TestExitCodes(t *testing.T) {
 		{[]string{"--data", data, "--out", t.TempDir(), "--augment", "wobble"}, 2, "none of flip, crop, rotation"},
 		{[]string{"--data", data, "--out", t.TempDir(), "--augment", "flip"}, 2, "not a table"},
 		{[]string{"--data", data, "--out", t.TempDir(), "--augment", "flip", "--augment-variants", "0"}, 2, "0 variants"},
+		{[]string{"--data", data, "--out", t.TempDir(), "--unfreeze", "all"}, 2, "no base whose layers"},
+		{[]string{"--data", data, "--out", t.TempDir(), "--unfreeze-epochs", "3"}, 2, "nothing is unfrozen"},
+		{[]string{"--data", data, "--out", t.TempDir(), "--warmup", "1", "--decay", "plateau"}, 2, "warm-up"},
 		{[]string{"--data", "nowhere", "--out", t.TempDir()}, 1, "nowhere"},
 		{[]string{"--data", data, "--out", data}, 1, "table.csv"},
 		{[]string{"--data", data, "--out", t.TempDir(), "--learning-rate", "1e30", "--optimizer", "sgd", "--loss", "sparse_categorical_crossentropy",
