@@ -25,8 +25,10 @@
 //
 // Dropout, noise and random augmentation do nothing; batch normalization uses its moving statistics: graphs are for
 // inference and for training layers on top. Sequences of up to 32 known steps are written out step by step; longer ones
-// become a While loop, which cannot be trained through. Convolutions with data_format channels_first are transposed, since
-// TensorFlow's CPU kernels have channels last; softmax as their activation works on the last axis, as in Keras.
+// become a While loop, which cannot be trained through. Stateful recurrent layers start each call from zero. Operations on
+// constant arrays (keras.ops.average with weights) are read, but what is written of them Keras does not open.
+// Convolutions with data_format channels_first are transposed, since TensorFlow's CPU kernels have channels last; softmax as
+// their activation works on the last axis, as in Keras.
 // Keras 3.15 adds the bias of a channels_first convolution along the wrong axis where the width of the result equals its
 // channels; this package does not.
 package keras

@@ -80,9 +80,10 @@ func (m *Model) writtenLayer(l *Layer, sequential bool) map[string]any {
 	}
 	nodes := []any{}
 	for _, n := range m.nodes[l.Name] {
-		nodes = append(nodes, m.writtenNode(n))
+		written := m.writtenNode(n, l.isOperation())
+		nodes = append(nodes, written)
 		if l.Model != nil { // see writtenCall
-			nodes = append(nodes, m.writtenNode(n))
+			nodes = append(nodes, written)
 		}
 	}
 	out["inbound_nodes"] = nodes
@@ -100,8 +101,11 @@ func (m *Model) writtenCall(t tensorRef) int {
 }
 
 // writtenNode writes a call: as a list where it has one argument and settings that are no tensors, which every version reads,
-// else as Keras 3 does.
-func (m *Model) writtenNode(n node) any {
+// else, and for the operations of Keras 3, which need what is null, as Keras 3 does.
+func (m *Model) writtenNode(n node, operation bool) any {
+	if operation {
+		return map[string]any{"args": m.writtenArgument(n.args), "kwargs": m.writtenArgument(n.kwargs)}
+	}
 	first, kwargs := []any{}, withoutNulls(n.kwargs)
 	if m.age == keras3 && kwargs["training"] == true {
 		delete(kwargs, "training") // what Keras 3 notes of every layer, and does not follow; tf_keras would

@@ -100,7 +100,7 @@ def main():
                             continue
                         if ext == "h5" and ("bfloat16" in name or reader is keras and name in ("ops-index", "ops-topk")):
                             continue  # Keras cannot read its own
-                        if name in ("ops-tensordot", "ops-norms", "ops-inner", "ops-average"):
+                        if name in ("ops-tensordot", "ops-inner", "ops-average"):
                             continue  # operations on constant arrays are read, not written
                         what = f"{name}: saved as .{source}, written as .{ext}, read by {reader.__name__}"
                         checked += 1
