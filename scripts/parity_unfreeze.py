@@ -59,8 +59,9 @@ def randomize(model, x, rng):
 
 
 def steps(base, head, x, y, batch_statistics):
-    """Runs SGD at a rate at which the first step takes about a twentieth of the loss away. Returns the rate, the losses, the first
-    step's gradients, and the weights that are not trained after it."""
+    """Runs SGD at a rate at which the first step takes about a twentieth of the loss away; by the batch's statistics, where rounding
+    grows from step to step, in Keras too, a hundredth. Returns the rate, the losses, the first step's gradients, and the weights that
+    are not trained after it."""
     trainable = base.trainable_variables + head.trainable_variables
     loss_of = keras.losses.SparseCategoricalCrossentropy()
 
@@ -76,7 +77,8 @@ def steps(base, head, x, y, batch_statistics):
         if first is None:
             first = [tf.convert_to_tensor(g).numpy() for g in gradients]
             moved = [w.numpy() for w in base.non_trainable_variables]
-            rate = float(np.float32(0.05 * losses[0] / sum(np.sum(np.square(g, dtype=np.float64)) for g in first)))
+            share = 0.01 if batch_statistics else 0.05
+            rate = float(np.float32(share * losses[0] / sum(np.sum(np.square(g, dtype=np.float64)) for g in first)))
         for w, g in zip(trainable, gradients):
             w.assign_sub(rate * g)
     return rate, losses, first, moved
