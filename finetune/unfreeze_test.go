@@ -11,13 +11,12 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
-
-	"github.com/cambium-go/cambium/tfbridge"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/cambium-go/cambium/images"
 	"github.com/cambium-go/cambium/keras"
 	"github.com/cambium-go/cambium/tensor"
+	"github.com/cambium-go/cambium/tfbridge"
 	"github.com/cambium-go/cambium/train"
 )
 
