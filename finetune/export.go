@@ -6,11 +6,15 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"math"
+	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/cambium-go/cambium"
 	"github.com/cambium-go/cambium/graph"
+	"github.com/cambium-go/cambium/internal/atomicfile"
 	"github.com/cambium-go/cambium/internal/tfproto"
 	"github.com/cambium-go/cambium/keras"
 	"github.com/cambium-go/cambium/savedmodel"
@@ -52,6 +56,9 @@ func (s *session) export(model train.Trainable) error {
 	if err != nil {
 		return err
 	}
+	if err := s.labelAsset(dir); err != nil {
+		return err
+	}
 	if s.base == nil {
 		return s.verify(dir, model)
 	}
@@ -59,6 +66,25 @@ func (s *session) export(model train.Trainable) error {
 		return err
 	}
 	return s.exportKeras(weights[:own], weights[own:], model)
+}
+
+// labelAsset puts the classes' names into the model, as assets.extra/labels.txt: the folder is where TensorFlow wants files that
+// belong to a model and that it does not read itself.
+func (s *session) labelAsset(dir string) error {
+	if s.data.classes == nil {
+		return nil
+	}
+	extra := filepath.Join(dir, "assets.extra")
+	if err := os.Mkdir(extra, 0o755); err != nil {
+		return err
+	}
+	return atomicfile.Write(filepath.Join(extra, labelsFile), s.labels)
+}
+
+// labels writes the classes' names, one a line.
+func (s *session) labels(w io.Writer) error {
+	_, err := io.WriteString(w, strings.Join(s.data.classes, "\n")+"\n")
+	return err
 }
 
 // fingerprint is a hash of weights: variables of different models on one TensorFlow server must not share a name.

@@ -65,7 +65,7 @@ func TestRunOnATable(t *testing.T) {
 	require.Nil(t, r.Test)
 
 	for _, name := range []string{"labels.txt", "history.csv", "curves.png", "confusion.png", "report.html", "report.json", "checkpoint/training.npz",
-		"saved_model/saved_model.pb", "model.keras"} {
+		"saved_model/saved_model.pb", "saved_model/assets.extra/labels.txt", "model.keras"} {
 		info, err := os.Stat(filepath.Join(o.Out, name))
 		require.NoError(t, err)
 		require.NotZero(t, info.Size(), name)

@@ -20,11 +20,13 @@ import (
 	"github.com/cambium-go/cambium/train"
 )
 
-// reportFile is written last, when everything else is there.
-const reportFile = "report.json"
+const (
+	reportFile = "report.json" // written last, when everything else is there
+	labelsFile = "labels.txt"
+)
 
 // sometimes are the results that not every run has.
-var sometimes = []string{"labels.txt", "model.keras", "trials.png", "confusion.png", "worst.png"}
+var sometimes = []string{labelsFile, "model.keras", "trials.png", "confusion.png", "worst.png"}
 
 // write fills Out with the results. Those of an earlier run stay as they were until all of this one's are there, the exported model
 // checked; then none of them is left.
@@ -61,10 +63,7 @@ func removed(path string) error {
 
 func (s *session) writeResults(model train.Trainable) error {
 	if s.data.classes != nil {
-		if err := s.file("labels.txt", func(w io.Writer) error {
-			_, err := io.WriteString(w, strings.Join(s.data.classes, "\n")+"\n")
-			return err
-		}); err != nil {
+		if err := s.file(labelsFile, s.labels); err != nil {
 			return err
 		}
 	}

@@ -20,7 +20,7 @@ func TestHandOver(t *testing.T) {
 	self, err := os.ReadFile(os.Args[0])
 	require.NoError(t, err)
 	program := filepath.Join(dir, "finetune")
-	require.NoError(t, os.WriteFile(program, self, 0o700))                                                       //nolint:gosec // it is run
+	require.NoError(t, os.WriteFile(program, self, 0o700))                                                         //nolint:gosec // it is run
 	require.NoError(t, os.WriteFile(program+cli.TensorFlowSuffix, []byte("#!/bin/sh\necho over \"$@\"\n"), 0o700)) //nolint:gosec // it is run
 	run := func(args ...string) string {
 		c := exec.CommandContext(t.Context(), program, args...)

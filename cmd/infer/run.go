@@ -67,7 +67,7 @@ func (o *runOptions) addFlags(c *cobra.Command) {
 	f.StringVar(&o.preprocess, "preprocess", "", "`how` images become numbers: mnist, tf ([-1,1]), torch, caffe, unit ([0,1]), none (0..255)")
 	f.IntVar(&o.batch, "batch", 0, "split long inputs into batches of `N` rows")
 	f.IntVar(&o.top, "top", 0, "print the `K` best classes of each row (images: 3)")
-	f.StringVar(&o.labels, "labels", "", "`FILE` with one class name a line; default: labels.txt beside MODEL, if it fits")
+	f.StringVar(&o.labels, "labels", "", "`FILE` with one class name a line; default: labels.txt in MODEL's assets or beside it, if it fits")
 	f.StringVarP(&o.output, "output", "o", "", "write to `FILE`: .npz, .npy, .json or .csv")
 	f.BoolVar(&o.json, "json", false, "print one JSON document")
 }
@@ -214,15 +214,17 @@ func (o *runOptions) predictions(model string, outputs map[string]*tensor.Tensor
 	return inference.Predictions(scores, k, labels, files)
 }
 
-// names returns the classes' names: those of --labels, else of labels.txt beside the model, where finetune writes it, if there are
-// as many.
+// names returns the classes' names: those of --labels, else of a labels.txt in the model or beside it, where finetune writes them,
+// if there are as many.
 func (o *runOptions) names(model string, scores *tensor.Tensor) ([]string, error) {
 	if o.labels != "" {
 		return source.Lines(o.labels)
 	}
-	beside, err := source.Lines(filepath.Join(filepath.Dir(filepath.Clean(model)), "labels.txt"))
-	if err != nil || len(beside) != scores.Shape()[scores.Rank()-1] {
-		return nil, nil //nolint:nilerr // the classes are numbered
+	for _, dir := range []string{filepath.Join(model, "assets.extra"), filepath.Join(model, "assets"), filepath.Dir(filepath.Clean(model))} {
+		lines, err := source.Lines(filepath.Join(dir, "labels.txt"))
+		if err == nil && len(lines) == scores.Shape()[scores.Rank()-1] {
+			return lines, nil
+		}
 	}
-	return beside, nil
+	return nil, nil // the classes are numbered
 }

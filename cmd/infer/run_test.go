@@ -149,6 +149,11 @@ func TestRunNamesTheBestClasses(t *testing.T) {
 		inferJSON(t, &got, "run", filepath.Join(dir, "saved_model"), "--input", "json:[[1,2,3]]", "--fetch", "scores", "--top", "1", "--json")
 		require.Equal(t, want, got.Predictions[0].Top[0].Label, "labels.txt beside the model, if it fits")
 	}
+	extra := filepath.Join(dir, "saved_model", "assets.extra")
+	require.NoError(t, os.Mkdir(extra, 0o700))
+	require.NoError(t, os.WriteFile(filepath.Join(extra, "labels.txt"), []byte("a\nb\nc\n"), 0o600))
+	inferJSON(t, &got, "run", filepath.Join(dir, "saved_model"), "--input", "json:[[1,2,3]]", "--fetch", "scores", "--top", "1", "--json")
+	require.Equal(t, "c", got.Predictions[0].Top[0].Label, "labels.txt in the model")
 }
 
 func TestRunChoosesTheSignature(t *testing.T) {
