@@ -7,23 +7,22 @@ import (
 	"github.com/cambium-go/cambium/tensor"
 )
 
-// saver writes checkpoints while training goes on. Waiting for the disk takes longer than a short epoch: of the checkpoints that
-// come while one is being written, only the last is written next. What can be lost is what was trained during the time of two writes,
-// and the epoch that was being trained.
+// saver writes checkpoints while the next epoch is trained. It takes one only when the one before is on the disk, so that whatever
+// ends the process costs one complete epoch at most, beside the one that was being trained.
 type saver struct {
 	path    string
-	pending chan []tensor.Named // holds one
-	failed  chan error          // holds one
+	pending chan []tensor.Named
 	ended   chan struct{}
+	err     error // to be read once ended is closed
+	told    bool  // put has returned it
 }
 
 func newSaver(path string) *saver {
-	s := &saver{path: path, pending: make(chan []tensor.Named, 1), failed: make(chan error, 1), ended: make(chan struct{})}
+	s := &saver{path: path, pending: make(chan []tensor.Named), ended: make(chan struct{})}
 	go func() {
 		defer close(s.ended)
 		for arrays := range s.pending {
-			if err := s.write(arrays); err != nil {
-				s.failed <- err
+			if s.err = s.write(arrays); s.err != nil {
 				return
 			}
 		}
@@ -35,29 +34,23 @@ func (s *saver) write(arrays []tensor.Named) error {
 	return atomicfile.Write(s.path, func(w io.Writer) error { return tensor.WriteNPZ(w, false, arrays...) })
 }
 
-// put has a checkpoint written, in the place of one that still waits. It returns the error of an earlier one.
+// put has a checkpoint written, and waits for the one before. It returns the error of that.
 func (s *saver) put(arrays []tensor.Named) error {
 	select {
-	case err := <-s.failed:
-		return err
-	default:
+	case s.pending <- arrays:
+		return nil
+	case <-s.ended:
+		s.told = true
+		return s.err
 	}
-	select {
-	case <-s.pending:
-	default:
-	}
-	s.pending <- arrays
-	return nil
 }
 
-// close waits until the last checkpoint is written.
+// close waits until the last checkpoint is written, and returns an error that put has not.
 func (s *saver) close() error {
 	close(s.pending)
 	<-s.ended
-	select {
-	case err := <-s.failed:
-		return err
-	default:
+	if s.told {
 		return nil
 	}
+	return s.err
 }
