@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/cambium-go/cambium/graph"
 	"github.com/cambium-go/cambium/savedmodel"
 )
 
@@ -31,6 +32,9 @@ var (
 	hdf5Magic = []byte("\x89HDF\r\n\x1a\n")
 	zipMagic  = []byte("PK\x03\x04")
 )
+
+// liteMagic stands at byte 4 of a TensorFlow Lite file.
+const liteMagic = "TFL3"
 
 // Detect tells the format of a model from its content; the name of the file plays no part. The path of a saved_model.pb
 // counts as its directory.
@@ -58,7 +62,7 @@ func detectFile(path string) (Format, error) {
 		return "", err
 	}
 	defer func() { _ = f.Close() }()
-	head := make([]byte, 8)
+	head := make([]byte, 4096) // a text may begin with comments
 	n, err := io.ReadFull(f, head)
 	if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) {
 		return "", fmt.Errorf("%s: %w: the file is empty or unreadable: %w", path, ErrFormat, err)
@@ -69,8 +73,14 @@ func detectFile(path string) (Format, error) {
 		return Keras, nil
 	case bytes.HasPrefix(head, hdf5Magic) || hasUserBlock(f):
 		return H5, nil
-	default:
+	case graph.LooksLikeGraphDef(head):
 		return GraphDef, nil
+	case len(head) >= 8 && string(head[4:8]) == liteMagic:
+		return "", fmt.Errorf("%s: %w: TensorFlow Lite files are not read; the model that it was converted from is", path, ErrFormat)
+	case head[0] == 0x08: // saved_model_schema_version, SavedModel's first field
+		return "", fmt.Errorf("%s: %w: if it is the graph of a SavedModel, give its directory, where it is called saved_model.pb", path, ErrFormat)
+	default:
+		return "", fmt.Errorf("%s: %w: it is neither a .keras nor an .h5 file, nor a frozen graph", path, ErrFormat)
 	}
 }
 

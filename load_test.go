@@ -24,12 +24,21 @@ func TestLoadErrors(t *testing.T) {
 	require.NoError(t, os.CopyFS(filepath.Join(base, "3"), os.DirFS(mlp+"saved_model")))
 	empty := filepath.Join(t.TempDir(), "empty.h5")
 	require.NoError(t, os.WriteFile(empty, nil, 0o600))
+	lite := filepath.Join(t.TempDir(), "model.tflite")
+	require.NoError(t, os.WriteFile(lite, []byte("\x1c\x00\x00\x00TFL3\x00\x00"), 0o600))
+	renamed := filepath.Join(t.TempDir(), "model.pb")
+	content, err := os.ReadFile(mlp + "saved_model/saved_model.pb")
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(renamed, content, 0o600))
 	for _, test := range []struct {
 		name, path string
 		opts       *cambium.Options
 		is         error
 		says       string
 	}{
+		{"a text", "README.md", nil, cambium.ErrFormat, "neither"},
+		{"TensorFlow Lite", lite, nil, cambium.ErrFormat, "TensorFlow Lite"},
+		{"renamed", renamed, nil, cambium.ErrFormat, "give its directory"},
 		{"missing", "no/such", nil, fs.ErrNotExist, "no/such"},
 		{"empty", empty, nil, cambium.ErrFormat, empty},
 		{"directory", t.TempDir(), nil, cambium.ErrFormat, "saved_model.pb"},

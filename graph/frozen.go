@@ -72,7 +72,8 @@ func ParseFrozen(data []byte) (*Graph, error) {
 	return g, nil
 }
 
-// LooksLikeGraphDef tells from the first bytes of a file (32 are enough) whether it can be a GraphDef, binary or text.
+// LooksLikeGraphDef tells from the first bytes of a file whether it can be a GraphDef, binary or text. 32 are enough, unless a
+// text begins with comments.
 func LooksLikeGraphDef(head []byte) bool {
 	if looksLikeText(head) {
 		return true
