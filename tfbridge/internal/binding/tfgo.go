@@ -22,7 +22,6 @@ type (
 	Graph              = tf.Graph
 	GraphImportOptions = tf.GraphImportOptions
 	Input              = tf.Input
-	Operation          = tf.Operation
 	OpSpec             = tf.OpSpec
 	Output             = tf.Output
 	Scope              = op.Scope
