@@ -194,6 +194,8 @@ func gradientCases() []gradientCase {
 			[]textbook{layerNorm, batchNorm, linear(3, 0, 0)}, mse},
 		{"regularizers", 5, []dense.Layer{dense.Dense(35, dense.Tanh, dense.WithKernelRegularizer(dense.L1L2(0.01, 0.03))), dense.Dense(3)},
 			[]textbook{linear(35, 0.01, 0.03), perElement(math.Tanh), linear(3, 0, 0)}, mse},
+		{"one regularizer", 5, []dense.Layer{dense.Dense(35, dense.Tanh, dense.WithKernelRegularizer(dense.L1(0.02))), dense.Dense(3)},
+			[]textbook{linear(35, 0.02, 0), perElement(math.Tanh), linear(3, 0, 0)}, mse},
 		{"activity", 5, []dense.Layer{dense.Dense(35, dense.Tanh, dense.WithActivityRegularizer(dense.L1L2(0.01, 0.03))), dense.Dense(3)},
 			[]textbook{linear(35, 0, 0), perElement(math.Tanh), activityPenalty(0.01, 0.03), linear(3, 0, 0)}, mse},
 	}

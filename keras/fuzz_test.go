@@ -1,6 +1,7 @@
 package keras_test
 
 import (
+	"archive/zip"
 	"bytes"
 	"os"
 	"testing"
@@ -45,5 +46,29 @@ func FuzzLoad(f *testing.F) {
 		}
 		_, err = m.Graph()
 		require.NoError(t, err, "a model that loads has all its weights")
+	})
+}
+
+// FuzzArchive reads .keras archives of arbitrary texts beside sound weights, past the archive's checksums.
+func FuzzArchive(f *testing.F) {
+	whole := members(f, archive(f))
+	f.Add(whole["config.json"], whole["metadata.json"])
+	f.Add(bytes.Replace(whole["config.json"], []byte(`"units"`), []byte(`"unit"`), 1), []byte(`{"keras_version": "2.9"}`))
+	f.Add([]byte("{}"), []byte("[]"))
+	f.Fuzz(func(t *testing.T, config, metadata []byte) {
+		var b bytes.Buffer
+		z := zip.NewWriter(&b)
+		for name, text := range map[string][]byte{"config.json": config, "metadata.json": metadata, "model.weights.h5": whole["model.weights.h5"]} {
+			w, err := z.Create(name)
+			require.NoError(t, err)
+			_, err = w.Write(text)
+			require.NoError(t, err)
+		}
+		require.NoError(t, z.Close())
+		m, err := keras.Read(bytes.NewReader(b.Bytes()), int64(b.Len()))
+		if err == nil {
+			_, err = m.Graph()
+			require.NoError(t, err, "a model that loads has all its weights")
+		}
 	})
 }

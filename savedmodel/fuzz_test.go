@@ -97,6 +97,36 @@ func readAll(b *Bundle) {
 	}
 }
 
+// FuzzSlice reads what TensorFlow 1 writes of a part of a variable; what is accepted lies inside of the shape.
+func FuzzSlice(f *testing.F) {
+	for _, s := range []string{"10 20 0,5:-", "-", "3 0,3", "2 2 -:-", "10 11,1", "10 -1,1", "9223372036854775807 1,9223372036854775807", ""} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, spec string) {
+		shape, slice, err := parseSlice(spec)
+		if err != nil {
+			require.ErrorIs(t, err, ErrMalformed)
+			return
+		}
+		part := slice.shape()
+		require.Len(t, part, len(shape))
+		for i, r := range slice {
+			require.LessOrEqual(t, r.Start, shape[i])
+			require.LessOrEqual(t, r.Length, shape[i]-r.Start)
+			require.Equal(t, r.Length, part[i])
+		}
+	})
+}
+
+// FuzzKerasMetadata looks for a version in damaged keras_metadata.pb.
+func FuzzKerasMetadata(f *testing.F) {
+	f.Add([]byte("\x0a\x1a\x2a\x18{\"keras_version\": \"2.4\"}"))
+	f.Add([]byte("\x0a\xff\xff\xff\xff\x0f"))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		require.LessOrEqual(t, len(metadataVersion(data)), 3*len(data)) // a byte that is no UTF-8 becomes three
+	})
+}
+
 // What Snappy's own format description gives as its elements.
 func TestSnappy(t *testing.T) {
 	long := bytes.Repeat([]byte("0123456789"), 10)

@@ -88,7 +88,7 @@ func readText(path string, port graph.Port) (*tensor.Tensor, error) {
 	})
 }
 
-// Lines reads a text file's lines, without their ends; a last empty line does not count.
+// Lines reads a text file's lines, without their ends and without a byte-order mark; a last empty line does not count.
 func Lines(path string) ([]string, error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -107,7 +107,11 @@ func readLines(r io.Reader) ([]string, error) {
 	s := bufio.NewScanner(r)
 	s.Buffer(nil, maxText)
 	for s.Scan() {
-		lines = append(lines, strings.TrimSuffix(s.Text(), "\r"))
+		line := strings.TrimSuffix(s.Text(), "\r")
+		if len(lines) == 0 {
+			line = strings.TrimPrefix(line, "\ufeff")
+		}
+		lines = append(lines, line)
 	}
 	if errors.Is(s.Err(), bufio.ErrTooLong) {
 		return nil, fmt.Errorf("%w: line %d is longer than %d MiB", ErrSource, len(lines)+1, maxText>>20)
