@@ -175,7 +175,8 @@ func TestRegister(t *testing.T) {
 			return nil, fmt.Errorf("%d inputs", len(c.Inputs))
 		}
 		x := c.Inputs[0]
-		return []keras.Value{c.Op("Neg", []keras.Value{x}, graph.Attrs{"T": x.DType}, x.DType, x.Shape)}, nil
+		minus := c.Constant(tensor.Scalar[float32](-1))
+		return []keras.Value{c.Op("Mul", []keras.Value{x, minus}, graph.Attrs{"T": x.DType}, x.DType, x.Shape)}, nil
 	})
 	m, err := keras.FromConfig([]byte(`{"class_name": "Sequential", "config": {"name": "s", "layers": [
 		{"class_name": "InputLayer", "config": {"batch_shape": [null, 3], "name": "i"}},
@@ -187,6 +188,32 @@ func TestRegister(t *testing.T) {
 	g, err := m.Graph()
 	require.NoError(t, err)
 	require.Contains(t, g.Variables, "scale/factor")
+	var constants []*tensor.Tensor
+	for _, n := range g.Def.Node {
+		if n.Op == "Const" {
+			constants = append(constants, tensor.Must(graph.Value(n)))
+		}
+	}
+	require.Equal(t, []*tensor.Tensor{tensor.Scalar[float32](-1)}, constants)
+}
+
+// TestNewSequential makes a model of each layer that has a function of its own.
+func TestNewSequential(t *testing.T) {
+	m, err := keras.NewSequential("all", keras.Input(2, 3), keras.Rescaling(2, 1), keras.Reshape(3, 2), keras.LayerNormalization(), keras.Flatten(),
+		keras.BatchNormalization(), keras.Activation("relu"), keras.Dropout(0.5), keras.Dense(4, "").With("name", "scores"))
+	require.NoError(t, err)
+	require.Equal(t, "all", m.Config().String("name", ""))
+	require.Equal(t, 2*2+4*6+6*4+4, m.Parameters())
+	var got []string
+	for _, l := range m.Listed() {
+		got = append(got, fmt.Sprint(l.Name, " ", l.Class, " ", l.OutputShapes[0]))
+	}
+	require.Equal(t, []string{"rescaling Rescaling [?,2,3]", "reshape Reshape [?,3,2]", "layer_normalization LayerNormalization [?,3,2]", "flatten Flatten [?,6]",
+		"batch_normalization BatchNormalization [?,6]", "activation Activation [?,6]", "dropout Dropout [?,6]", "scores Dense [?,4]"}, got)
+	_, err = keras.NewSequential("no", keras.Input(4), keras.Reshape(3))
+	require.Error(t, err)
+	_, err = keras.NewSequential("no", keras.Input(4), keras.Activation("warp"))
+	require.ErrorIs(t, err, keras.ErrUnsupported)
 }
 
 // TestSetWeights refuses what does not fit and leaves the model as it was.

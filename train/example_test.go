@@ -93,6 +93,28 @@ func ExampleCategoricalAccuracy() {
 	// Output: accuracy 0.5
 }
 
+func ExampleParseMetric() {
+	loss, err := train.ParseLoss("binary_crossentropy")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	for _, name := range []string{"accuracy", "mean_absolute_error", "precision", "top_3", "top_0"} {
+		m, err := train.ParseMetric(name, loss)
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		fmt.Println(m.Name())
+	}
+	// Output:
+	// accuracy
+	// mae
+	// precision
+	// top_3_accuracy
+	// train: wrong setting: unknown metric "top_0": the metrics are accuracy, mse, mae, precision, recall, f1, auc and top_K
+}
+
 // Lowering the threshold finds more and is wrong more often.
 func ExamplePrecision() {
 	truth, score := []float32{0, 0, 1, 1}, []float32{0.1, 0.6, 0.4, 0.9}

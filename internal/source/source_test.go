@@ -28,7 +28,7 @@ func TestParseArg(t *testing.T) {
 
 func TestTextFitsVectorsAndMatrices(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "words.txt")
-	require.NoError(t, os.WriteFile(path, []byte("one\r\ntwo\n\nfour"), 0o600))
+	require.NoError(t, os.WriteFile(path, []byte("\ufeffone\r\ntwo\n\nfour"), 0o600))
 	got, err := Read(path, graph.Port{DType: tensor.String, Shape: tensor.Shape{-1}})
 	require.NoError(t, err)
 	require.True(t, got.Equal(tensor.Must(tensor.Of([]string{"one", "two", "", "four"}))), "%v", got)
