@@ -211,7 +211,7 @@ func TestNewSequential(t *testing.T) {
 	require.Equal(t, []string{"rescaling Rescaling [?,2,3]", "reshape Reshape [?,3,2]", "layer_normalization LayerNormalization [?,3,2]", "flatten Flatten [?,6]",
 		"batch_normalization BatchNormalization [?,6]", "activation Activation [?,6]", "dropout Dropout [?,6]", "scores Dense [?,4]"}, got)
 	_, err = keras.NewSequential("no", keras.Input(4), keras.Reshape(3))
-	require.Error(t, err)
+	require.ErrorIs(t, err, keras.ErrFormat)
 	_, err = keras.NewSequential("no", keras.Input(4), keras.Activation("warp"))
 	require.ErrorIs(t, err, keras.ErrUnsupported)
 }

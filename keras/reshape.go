@@ -56,11 +56,12 @@ func (e *emitter) reshapeTo(x Value, target []int) Value {
 		}
 		dims = append(dims, dim{n: d})
 	}
+	n := product(x.Shape[1:]...) // of an example; negative if unknown
+	if n >= 0 && (free < 0 && n != rest || free >= 0 && rest > 0 && n%rest != 0) {
+		fail(ErrFormat, "an example of shape %v cannot be reshaped to %v", x.Shape[1:], target)
+	}
 	if free >= 0 {
-		if n := product(x.Shape[1:]...); n >= 0 && rest > 0 {
-			if n%rest != 0 {
-				fail(ErrFormat, "an example of shape %v cannot be reshaped to %v", x.Shape[1:], target)
-			}
+		if n >= 0 && rest > 0 {
 			dims[free+1] = dim{n: n / rest}
 		} else if dims[0].n < 0 {
 			// two sizes are unknown: the batch is taken from the input, the other worked out by TensorFlow
