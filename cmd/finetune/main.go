@@ -127,7 +127,7 @@ func (f *flags) run(c *cobra.Command) error {
 		}
 	}
 	f.Log = c.ErrOrStderr()
-	if terminal(f.Log) {
+	if cli.IsTerminal(f.Log) {
 		f.OnProgress, f.OnEpoch = train.Bar(f.Log)
 		f.OnFeatures = (&imageBar{w: f.Log, now: time.Now}).on
 	}
@@ -189,16 +189,6 @@ func (f *flags) headDefaults(changed func(string) bool) {
 	set("patience", func() { f.Patience = head.Patience })
 	set("l2", func() { f.L2 = head.L2 })
 	set("validation-split", func() { f.ValidationSplit = head.ValidationSplit })
-}
-
-// terminal reports whether a person watches.
-func terminal(w io.Writer) bool {
-	file, ok := w.(*os.File)
-	if !ok {
-		return false
-	}
-	info, err := file.Stat()
-	return err == nil && info.Mode()&os.ModeCharDevice != 0
 }
 
 // summary prints what a person wants to know first.

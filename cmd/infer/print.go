@@ -3,14 +3,13 @@ package main
 import (
 	"fmt"
 	"io"
-	"os"
 	"strings"
 	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 
+	"github.com/cambium-go/cambium/internal/cli"
 	"github.com/cambium-go/cambium/internal/inference"
 	"github.com/cambium-go/cambium/tensor"
 )
@@ -103,17 +102,16 @@ func printTensor(w io.Writer, t *tensor.Tensor) error {
 
 // progress returns a function that draws a line of progress on a terminal, nil elsewhere and where there is little to wait for.
 func progress(w io.Writer, all int) func(done int) {
-	f, ok := w.(*os.File)
-	if !ok || all < 2 || !term.IsTerminal(int(f.Fd())) {
+	if all < 2 || !cli.IsTerminal(w) {
 		return nil
 	}
 	start := time.Now()
 	return func(done int) {
 		rate := float64(done) / time.Since(start).Seconds()
 		left := time.Duration(float64(all-done) / rate * float64(time.Second)).Round(time.Second)
-		_, _ = fmt.Fprintf(f, "\r%d of %d images, %.0f/s, %v left\033[K", done, all, rate, left)
+		_, _ = fmt.Fprintf(w, "\r%d of %d images, %.0f/s, %v left\033[K", done, all, rate, left)
 		if done == all {
-			_, _ = fmt.Fprint(f, "\r\033[K")
+			_, _ = fmt.Fprint(w, "\r\033[K")
 		}
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"syscall"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/term"
 )
 
 // The exit codes of the command-line contract.
@@ -102,4 +103,10 @@ func Args(least, most int, what string) cobra.PositionalArgs {
 		}
 		return nil
 	}
+}
+
+// IsTerminal reports whether a person watches what is written to w.
+func IsTerminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd()))
 }
