@@ -113,7 +113,7 @@ $(VENV)/requirements.txt: scripts/requirements.txt
 
 .PHONY: parity
 parity: build python ## compare with live TensorFlow and Keras sessions: scripts/parity_*.py
-	$(call each,scripts/parity_*.py)
+	@$(TENSORFLOW) printf '%s\n' scripts/parity_*.py | PYTHON='$(PYTHON)' xargs -n 1 -P 2 ./scripts/parity
 
 .PHONY: parity-all
 parity-all: export PARITY := all
@@ -122,12 +122,7 @@ parity-all: parity ## the same, over everything they can generate (PARITY=all)
 .PHONY: bench
 bench: build python ## timings, side by side with Python where that has the same: scripts/bench_*.py
 	$(TENSORFLOW) $(GO) test -run '^$$' -bench '$(BENCH)' -benchmem ./...
-	$(call each,scripts/bench_*.py)
-
-# Runs each Python script, even after one failed, and fails at the end then.
-# They may call `go test`.
-each = @$(TENSORFLOW) status=0; for script in $(1); do test -e "$$script" || continue; \
-	echo "$$script"; '$(PYTHON)' "$$script" || status=1; done; exit $$status
+	@$(TENSORFLOW) status=0; for script in scripts/bench_*.py; do echo "$$script"; '$(PYTHON)' "$$script" || status=1; done; exit $$status
 
 .PHONY: fuzz
 fuzz: libtensorflow ## each fuzz target for FUZZTIME
