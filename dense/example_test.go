@@ -100,7 +100,7 @@ func ExampleSequential() {
 	// Output:
 	// Model: "sequential"
 	// Layer (type)                              Output Shape  Param #
-	// ---------------------------------------------------------------
+	// ───────────────────────────────────────────────────────────────
 	// flatten (Flatten)                         (None, 784)         0
 	// dense (Dense)                             (None, 128)   100,480
 	// batch_normalization (BatchNormalization)  (None, 128)       512

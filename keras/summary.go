@@ -1,11 +1,9 @@
 package keras
 
 import (
-	"fmt"
 	"slices"
-	"strconv"
-	"strings"
 
+	"github.com/cambium-go/cambium/internal/layertable"
 	"github.com/cambium-go/cambium/tensor"
 )
 
@@ -39,56 +37,14 @@ func (l *Layer) StatedShapes() []tensor.Shape {
 
 // Summary returns the layer table of model.summary(): name, class, output shape and number of parameters of each layer.
 func (m *Model) Summary() string {
-	rows := [][3]string{{"Layer (type)", "Output Shape", "Param #"}}
+	var rows []layertable.Row
 	for _, l := range m.Listed() {
-		var shapes []string
+		var shapes [][]int
 		for _, s := range l.StatedShapes() {
-			shapes = append(shapes, pythonShape(s))
+			shapes = append(shapes, s)
 		}
-		text := strings.Join(shapes, ", ")
-		if len(shapes) > 1 {
-			text = "[" + text + "]"
-		}
-		rows = append(rows, [3]string{fmt.Sprintf("%s (%s)", l.Name, l.Class), text, thousands(l.Parameters())})
+		rows = append(rows, layertable.Row{Name: l.Name, Class: l.Class, Shapes: shapes, Parameters: l.Parameters()})
 	}
-	var width [3]int
-	for _, r := range rows {
-		for i, cell := range r {
-			width[i] = max(width[i], len(cell))
-		}
-	}
-	var b strings.Builder
-	fmt.Fprintf(&b, "Model: %q\n", m.Name)
-	for i, r := range rows {
-		fmt.Fprintf(&b, "%-*s  %-*s  %*s\n", width[0], r[0], width[1], r[1], width[2], r[2])
-		if i == 0 {
-			fmt.Fprintln(&b, strings.Repeat("─", width[0]+width[1]+width[2]+4))
-		}
-	}
-	all, trainable := m.Parameters(), m.TrainableParameters()
-	fmt.Fprintf(&b, "Total params: %s\nTrainable params: %s\nNon-trainable params: %s\n", thousands(all), thousands(trainable), thousands(all-trainable))
-	return b.String()
-}
-
-// pythonShape writes a shape as Python does: (None, 128).
-func pythonShape(s []int) string {
-	parts := make([]string, len(s))
-	for i, d := range s {
-		if parts[i] = strconv.Itoa(d); d < 0 {
-			parts[i] = "None"
-		}
-	}
-	if len(parts) == 1 {
-		return "(" + parts[0] + ",)"
-	}
-	return "(" + strings.Join(parts, ", ") + ")"
-}
-
-// thousands groups digits by three.
-func thousands(n int) string {
-	s := strconv.Itoa(n)
-	for i := len(s) - 3; i > 0; i -= 3 {
-		s = s[:i] + "," + s[i:]
-	}
-	return s
+	trainable := m.TrainableParameters()
+	return layertable.Text(m.Name, rows, trainable, m.Parameters()-trainable)
 }

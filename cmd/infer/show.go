@@ -11,6 +11,7 @@ import (
 
 	"github.com/cambium-go/cambium"
 	"github.com/cambium-go/cambium/internal/cli"
+	"github.com/cambium-go/cambium/internal/layertable"
 )
 
 func newShow() *cobra.Command {
@@ -61,7 +62,7 @@ func printInfo(w io.Writer, path string, info *cambium.Info) error {
 	if p := producer(info.Producer); p != "" {
 		row("written by", p)
 	}
-	row("parameters", thousands(info.Parameters))
+	row("parameters", layertable.Thousands(info.Parameters))
 	for _, mg := range info.MetaGraphs {
 		if len(info.MetaGraphs) > 1 {
 			row("\nmeta graph", strings.Join(mg.Tags, ", "))
@@ -75,7 +76,7 @@ func printInfo(w io.Writer, path string, info *cambium.Info) error {
 	if info.Layers != nil {
 		row("\nlayer", "class", "output shape", "parameters")
 		for _, l := range info.Layers {
-			row(l.Name, l.Class, l.OutputShape, thousands(l.Parameters))
+			row(l.Name, l.Class, l.OutputShape, layertable.Thousands(l.Parameters))
 		}
 	}
 	return t.Flush()
@@ -108,13 +109,4 @@ func tabbed(cells []any) string {
 		parts[i] = fmt.Sprint(c)
 	}
 	return strings.Join(parts, "\t")
-}
-
-// thousands writes n as summary() does: 101,770.
-func thousands(n int64) string {
-	s := fmt.Sprint(n)
-	for i := len(s) - 3; i > 0 && s[i-1] != '-'; i -= 3 {
-		s = s[:i] + "," + s[i:]
-	}
-	return s
 }
