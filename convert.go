@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -39,6 +40,8 @@ func Convert(src, dst string, opts ...keras.Option) error {
 			return err
 		}
 		return keras.Write(dst, m)
+	case ".pb", ".pbtxt":
+		return fmt.Errorf("%s: %w to %s: a frozen graph is not written; give the name of a SavedModel directory, or of a .keras or .h5 file", src, ErrConvert, dst)
 	default:
 		return convertToSavedModel(src, dst, format, opts)
 	}
@@ -73,12 +76,7 @@ func variablePrefix(src string, g *graph.Graph) (string, error) {
 		return "", nil
 	}
 	h := sha256.New()
-	names := make([]string, 0, len(g.Variables))
-	for name := range g.Variables {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	for _, name := range names {
+	for _, name := range slices.Sorted(maps.Keys(g.Variables)) {
 		if _, err := h.Write(g.Variables[name].Bytes()); err != nil {
 			return "", fmt.Errorf("%s: %w", src, err)
 		}

@@ -56,6 +56,7 @@ func TestConvertKeepsWhatIsThere(t *testing.T) {
 	require.NoError(t, os.WriteFile(note, []byte("mine"), 0o600))
 	require.ErrorIs(t, cambium.Convert(mlp+"my_mnist.h5", dir), cambium.ErrConvert)
 	require.ErrorIs(t, cambium.Convert(mlp+"my_mnist.h5", note), cambium.ErrConvert)
+	require.ErrorIs(t, cambium.Convert(mlp+"my_mnist.h5", filepath.Join(dir, "frozen.pb")), cambium.ErrConvert)
 	text, err := os.ReadFile(note)
 	require.NoError(t, err)
 	require.Equal(t, "mine", string(text))

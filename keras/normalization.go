@@ -42,78 +42,96 @@ func (c *Call) statistic(name string, shape tensor.Shape, d tensor.DType, traina
 	return c.cast(c.variable(name, shape, c.policy.variable, trainable), d)
 }
 
+// batchNorm is one call of a BatchNormalization.
+type batchNorm struct {
+	axis, size     int // of the features
+	gamma, beta    Value
+	scale, center  bool // there is a gamma, a beta
+	mean, variance Value
+	epsilon        float64
+	batch          bool // normalize by the batch, and move the statistics
+}
+
 // callBatchNormalization is gamma·(x - mean)/sqrt(variance + epsilon) + beta with the moving statistics, in a training step
 // perhaps with the batch's (Ioffe and Szegedy 2015).
 func callBatchNormalization(c *Call) []Value {
 	in, cfg := c.x(), c.config()
 	x := c.atLeastFloat32(in)
-	axis := x.axis(cfg.Int("axis", -1))
-	n := x.Shape[axis]
-	if n < 1 {
-		fail(ErrUnsupported, "axis %d of an input of shape %v must be known", axis, x.Shape)
+	b := &batchNorm{axis: x.axis(cfg.Int("axis", -1)), scale: cfg.Bool("scale", true), center: cfg.Bool("center", true), epsilon: cfg.Float("epsilon", 1e-3)}
+	if b.size = x.Shape[b.axis]; b.size < 1 {
+		fail(ErrUnsupported, "axis %d of an input of shape %v must be known", b.axis, x.Shape)
 	}
-	shape := tensor.Shape{n}
-	var gamma, beta Value
-	scale, center := cfg.Bool("scale", true), cfg.Bool("center", true)
-	if scale {
-		gamma = c.statistic("gamma", shape, x.DType, true)
+	shape := tensor.Shape{b.size}
+	if b.scale {
+		b.gamma = c.statistic("gamma", shape, x.DType, true)
 	}
-	if center {
-		beta = c.statistic("beta", shape, x.DType, true)
+	if b.center {
+		b.beta = c.statistic("beta", shape, x.DType, true)
 	}
-	mean, variance := c.statistic("moving_mean", shape, x.DType, false), c.statistic("moving_variance", shape, x.DType, false)
-	if cfg.Bool("renorm", false) { // statistics of batch renormalization, which only training reads
+	b.mean, b.variance = c.statistic("moving_mean", shape, x.DType, false), c.statistic("moving_variance", shape, x.DType, false)
+	renorm := cfg.Bool("renorm", false)
+	if renorm { // statistics of batch renormalization, which only training reads
 		for _, name := range []string{"moving_stddev", "renorm_mean", "renorm_stddev"} {
 			c.statistic(name, shape, x.DType, false)
 		}
 	}
-	epsilon := cfg.Float("epsilon", 1e-3)
-	batch := c.walk.training.normalizesBatch(c.Layer)
-	if batch && (cfg.Bool("renorm", false) || c.Kwargs["mask"] != nil || in.Mask != nil) {
+	b.batch = c.walk.training.normalizesBatch(c.Layer)
+	if b.batch && (renorm || c.Kwargs["mask"] != nil || in.Mask != nil) {
 		fail(ErrUnsupported, "batch normalization of a training step with renorm or a mask")
 	}
-	if x.rank() == 4 && axis == 3 && x.DType == tensor.Float32 {
-		if !scale {
-			gamma = c.fill(1, x.DType, dim{n: n})
-		}
-		if !center {
-			beta = c.fill(0, x.DType, dim{n: n})
-		}
-		attrs := graph.Attrs{"T": x.DType, "U": tensor.Float32, "epsilon": float32(epsilon), "exponential_avg_factor": float32(1),
-			"data_format": "NHWC", "is_training": batch}
-		used := []Value{mean, variance}
-		if batch {
-			none := c.zeros(x.DType, dim{n: 0})
-			used = []Value{none, none}
-		}
-		y := c.op("FusedBatchNormV3", append([]Value{x, gamma, beta}, used...), attrs, x.DType, x.Shape)
-		if batch {
-			c.moveStatistics(mean, y.output(1, x.DType, shape), variance, c.biased(y.output(2, x.DType, shape), x), y.Ref)
-		}
-		return []Value{c.cast(y, c.policy.compute)}
+	normalize := c.normalizeBatch
+	if x.rank() == 4 && b.axis == 3 && x.DType == tensor.Float32 {
+		normalize = c.fusedBatchNorm
 	}
-	if batch {
+	return []Value{c.cast(normalize(x, b), c.policy.compute)}
+}
+
+// fusedBatchNorm normalizes images, [batch, height, width, features], by the one op that TensorFlow has for it.
+func (c *Call) fusedBatchNorm(x Value, b *batchNorm) Value {
+	gamma, beta := b.gamma, b.beta
+	if !b.scale {
+		gamma = c.fill(1, x.DType, dim{n: b.size})
+	}
+	if !b.center {
+		beta = c.fill(0, x.DType, dim{n: b.size})
+	}
+	mean, variance := b.mean, b.variance
+	if b.batch {
+		none := c.zeros(x.DType, dim{n: 0})
+		mean, variance = none, none
+	}
+	y := c.op("FusedBatchNormV3", []Value{x, gamma, beta, mean, variance}, graph.Attrs{"T": x.DType, "U": tensor.Float32, "epsilon": float32(b.epsilon),
+		"exponential_avg_factor": float32(1), "data_format": "NHWC", "is_training": b.batch}, x.DType, x.Shape)
+	if b.batch {
+		shape := tensor.Shape{b.size}
+		c.moveStatistics(b.mean, y.output(1, x.DType, shape), b.variance, c.biased(y.output(2, x.DType, shape), x), y.Ref)
+	}
+	return y
+}
+
+// normalizeBatch normalizes inputs of any rank along any axis.
+func (c *Call) normalizeBatch(x Value, b *batchNorm) Value {
+	mean, variance := b.mean, b.variance
+	if b.batch {
 		var axes []int
 		for i := range x.rank() {
-			if i != axis {
+			if i != b.axis {
 				axes = append(axes, i)
 			}
 		}
-		m, v := c.moments(x, axes...)
-		m, v = c.reshape(m, dim{n: n}), c.reshape(v, dim{n: n})
-		c.moveStatistics(mean, m, variance, v, v.Ref)
-		mean, variance = m, v
+		mean, variance = c.moments(x, axes...)
+		mean, variance = c.reshape(mean, dim{n: b.size}), c.reshape(variance, dim{n: b.size})
+		c.moveStatistics(b.mean, mean, b.variance, variance, variance.Ref)
 	}
-	inverse := c.unary("Rsqrt", c.shift(variance, epsilon))
-	if scale {
-		inverse = c.mul(inverse, gamma)
+	inverse := c.unary("Rsqrt", c.shift(variance, b.epsilon))
+	if b.scale {
+		inverse = c.mul(inverse, b.gamma)
 	}
 	offset := c.unary("Neg", c.mul(mean, inverse))
-	if center {
-		offset = c.sub(beta, c.mul(mean, inverse))
+	if b.center {
+		offset = c.sub(b.beta, c.mul(mean, inverse))
 	}
-	y := c.add(c.mul(x, c.lineUp(inverse, x, axis)), c.lineUp(offset, x, axis))
-	return []Value{c.cast(y, c.policy.compute)}
+	return c.add(c.mul(x, c.lineUp(inverse, x, b.axis)), c.lineUp(offset, x, b.axis))
 }
 
 // biased undoes Bessel's correction, which FusedBatchNormV3 applies to the variance of a batch and Keras 3 does not: ·(n-1)/n, n

@@ -199,7 +199,6 @@ func (r *recurrence) loop(x Value, states []Value, mask *Value) (Value, []Value)
 
 // callBidirectional runs a layer forwards and another one backwards and merges what they give.
 func callBidirectional(c *Call) []Value {
-	cfg := c.config()
 	forward, backward := c.Layer.sublayers[0], c.Layer.sublayers[1]
 	x := c.Inputs[0]
 	mask := x.Mask
@@ -237,25 +236,7 @@ func callBidirectional(c *Call) []Value {
 	} else {
 		mask = nil
 	}
-	var out []Value
-	mode, given := cfg["merge_mode"]
-	if !given {
-		mode = "concat"
-	}
-	switch mode {
-	case "concat":
-		out = []Value{c.concat(-1, y, z)}
-	case "sum":
-		out = []Value{c.add(y, z)}
-	case "ave":
-		out = []Value{c.div(c.add(y, z), c.scalar(2, y.DType))}
-	case "mul":
-		out = []Value{c.mul(y, z)}
-	case nil:
-		out = []Value{y, z}
-	default:
-		fail(ErrFormat, "merge_mode %v", mode)
-	}
+	out := c.mergeDirections(y, z)
 	for i := range out {
 		out[i].Mask = mask
 	}
@@ -263,6 +244,28 @@ func callBidirectional(c *Call) []Value {
 		out = append(append(out, a[1:]...), b[1:]...)
 	}
 	return out
+}
+
+// mergeDirections merges what was computed forwards and backwards, as merge_mode says; null keeps both.
+func (c *Call) mergeDirections(y, z Value) []Value {
+	mode, given := c.config()["merge_mode"]
+	if !given {
+		mode = "concat"
+	}
+	switch mode {
+	case "concat":
+		return []Value{c.concat(-1, y, z)}
+	case "sum":
+		return []Value{c.add(y, z)}
+	case "ave":
+		return []Value{c.div(c.add(y, z), c.scalar(2, y.DType))}
+	case "mul":
+		return []Value{c.mul(y, z)}
+	case nil:
+		return []Value{y, z}
+	}
+	fail(ErrFormat, "merge_mode %v", mode)
+	return nil
 }
 
 // callTimeDistributed calls a layer on every step: batch and time become one axis, and two again.

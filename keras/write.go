@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"path"
 	"path/filepath"
 	"slices"
@@ -26,7 +27,7 @@ const WrittenVersion = "3.15.1"
 // [ErrUnsupported].
 func Write(path string, m *Model) error {
 	write := WriteH5
-	if filepath.Ext(path) == ".keras" {
+	if strings.EqualFold(filepath.Ext(path), ".keras") {
 		write = WriteKeras
 	}
 	err := atomicfile.Write(path, func(w io.Writer) error { return write(w, m) })
@@ -39,6 +40,34 @@ func Write(path string, m *Model) error {
 // WriteKeras writes a model as a .keras archive.
 func WriteKeras(w io.Writer, m *Model) (err error) {
 	defer catch(&err)
+	z := zip.NewWriter(w)
+	now := time.Now().UTC()
+	member := func(name string) io.Writer {
+		f, err := z.CreateHeader(&zip.FileHeader{Name: name, Method: zip.Store, Modified: now})
+		check(err)
+		return f
+	}
+	write := func(name string, data []byte) {
+		_, err := member(name).Write(data)
+		check(err)
+	}
+	writeJSON := func(name string, value any) {
+		text, err := json.Marshal(reals(value))
+		check(err)
+		write(name, text)
+	}
+	writeJSON("metadata.json", map[string]any{"keras_version": WrittenVersion, "date_saved": now.Format("2006-01-02@15:04:05")})
+	writeJSON("config.json", m.archiveConfig())
+	weights, assets := m.archiveWeights()
+	check(hdf5.Write(member("model.weights.h5"), weights))
+	for _, name := range slices.Sorted(maps.Keys(assets)) {
+		write(name, assets[name])
+	}
+	return z.Close()
+}
+
+// archiveConfig is what config.json of an archive holds.
+func (m *Model) archiveConfig() map[string]any {
 	config := m.written("Model")
 	config["module"], config["registered_name"] = "keras", nil
 	if len(m.Inputs) == 1 && m.Class == "Sequential" {
@@ -49,78 +78,54 @@ func WriteKeras(w io.Writer, m *Model) (err error) {
 			"config": m.optimizerConfig(false), "registered_name": nil}, "loss": writtenLoss(c.Loss), "loss_weights": c.LossWeights,
 			"metrics": writtenMetrics(c.Metrics), "weighted_metrics": nil, "run_eagerly": false, "steps_per_execution": 1, "jit_compile": false}
 	}
-	z := zip.NewWriter(w)
-	now := time.Now().UTC()
-	member := func(name string) (io.Writer, error) {
-		return z.CreateHeader(&zip.FileHeader{Name: name, Method: zip.Store, Modified: now})
-	}
-	for _, part := range []struct {
-		name  string
-		value any
-	}{{"metadata.json", map[string]any{"keras_version": WrittenVersion, "date_saved": now.Format("2006-01-02@15:04:05")}}, {"config.json", config}} {
-		text, err := json.Marshal(reals(part.value))
-		check(err)
-		f, err := member(part.name)
-		check(err)
-		_, err = f.Write(text)
-		check(err)
-	}
-	root := hdf5.NewGroup()
+	return config
+}
+
+// archiveWeights is what model.weights.h5 of an archive holds, and the files of layers beside it.
+func (m *Model) archiveWeights() (root *hdf5.GroupBuilder, assets map[string][]byte) {
+	root = hdf5.NewGroup()
 	seen := map[*Layer]bool{}
-	assets := map[string][]byte{}
+	assets = map[string][]byte{}
 	check(eachPath(m, "", false, func(l *Layer, at string) error {
 		if _, err := root.CreateGroup(at + "/vars"); err != nil || seen[l] {
 			return err
 		}
 		seen[l] = true
-		first := 0
-		if l.Class == "SpectralNormalization" { // Keras repeats the kernel of the layer it holds
-			first = 1
-			if err := writeTensor(root, at+"/vars/0", l.sublayers[0].variables[0].Value); err != nil {
-				return err
-			}
-		}
-		for i, v := range l.variables {
-			if err := writeTensor(root, at+"/vars/"+strconv.Itoa(first+i), v.Value); err != nil {
-				return fmt.Errorf("weight %s: %w", v.Path, err)
-			}
-		}
-		if t := l.idfWeights(); t != nil {
-			check(writeTensor(root, at+"/vars/idf_weights", t))
-			if l.Class == "TextVectorization" {
-				check(writeTensor(root, at+"/_lookup_layer/vars/idf_weights", t))
-			}
-		}
 		for name, data := range l.assets {
 			assets[path.Join("assets", at, name)] = data
 		}
-		return nil
+		return l.writeVars(root, at)
 	}))
 	for i, t := range m.stateFor(false) {
 		check(writeTensor(root, "optimizer/vars/"+strconv.Itoa(i), t.Value))
 	}
-	_, err = root.CreateGroup("vars")
+	_, err := root.CreateGroup("vars")
 	check(err)
-	f, err := member("model.weights.h5")
-	check(err)
-	check(hdf5.Write(f, root))
-	for _, name := range slices.Sorted(mapKeys(assets)) {
-		f, err := member(name)
-		check(err)
-		_, err = f.Write(assets[name])
-		check(err)
-	}
-	return z.Close()
+	return root, assets
 }
 
-func mapKeys(m map[string][]byte) func(func(string) bool) {
-	return func(yield func(string) bool) {
-		for k := range m {
-			if !yield(k) {
-				return
-			}
+// writeVars writes the weights of a layer alone, without those of the layers in it, below a path.
+func (l *Layer) writeVars(root *hdf5.GroupBuilder, at string) error {
+	first := 0
+	if l.Class == "SpectralNormalization" { // Keras repeats the kernel of the layer it holds
+		first = 1
+		if err := writeTensor(root, at+"/vars/0", l.sublayers[0].variables[0].Value); err != nil {
+			return err
 		}
 	}
+	for i, v := range l.variables {
+		if err := writeTensor(root, at+"/vars/"+strconv.Itoa(first+i), v.Value); err != nil {
+			return fmt.Errorf("weight %s: %w", v.Path, err)
+		}
+	}
+	idf := l.idfWeights()
+	if idf == nil {
+		return nil
+	}
+	if err := writeTensor(root, at+"/vars/idf_weights", idf); err != nil || l.Class != "TextVectorization" {
+		return err
+	}
+	return writeTensor(root, at+"/_lookup_layer/vars/idf_weights", idf)
 }
 
 // writeTensor adds a dataset.

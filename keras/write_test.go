@@ -132,6 +132,17 @@ func classifier(t testing.TB) *keras.Model {
 	return m
 }
 
+// TestWriteTellsTheFormatByTheName, whatever its case.
+func TestWriteTellsTheFormatByTheName(t *testing.T) {
+	for ext, format := range map[string]string{".keras": "keras", ".KERAS": "keras", ".h5": "h5", ".HDF5": "h5"} {
+		path := filepath.Join(t.TempDir(), "m"+ext)
+		require.NoError(t, keras.Write(path, classifier(t)))
+		m, err := keras.Load(path)
+		require.NoError(t, err)
+		require.Equal(t, format, m.Format, ext)
+	}
+}
+
 // TestWriteNothingHalf leaves the old file where the new one cannot be written.
 func TestWriteNothingHalf(t *testing.T) {
 	dir := t.TempDir()
