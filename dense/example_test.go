@@ -5,6 +5,8 @@ import (
 	"fmt"
 
 	"github.com/cambium-go/cambium/dense"
+	"github.com/cambium-go/cambium/keras"
+	"github.com/cambium-go/cambium/mnist"
 	"github.com/cambium-go/cambium/tensor"
 	"github.com/cambium-go/cambium/train"
 )
@@ -141,4 +143,36 @@ func ExampleModel_Fit() {
 	prediction, _ := tensor.Data[float32](y)
 	fmt.Printf("loss %.4f, mae %.4f, at 10: %.2f\n", results["loss"], results["mae"], prediction[0])
 	// Output: loss 0.0000, mae 0.0000, at 10: 21.00
+}
+
+// A file that Keras wrote runs natively: 784 pixels in, the probabilities of ten digits out.
+func ExampleFromKeras() {
+	k, err := keras.Load("../scripts/testdata/mnist/mlp/my_mnist.keras")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	m, err := dense.FromKeras(k, dense.Config{})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer m.Close()
+	digit, err := mnist.ReadDigit("../scripts/testdata/mnist/digits/3_1.png", mnist.Options{Shape: []int{1, 784}})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	y, err := m.Predict(digit)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	p, err := tensor.Data[float32](y)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println("read as", train.Argmax(p))
+	// Output: read as 3
 }

@@ -38,6 +38,22 @@ func ExampleModel_Graph() {
 	// Output: serving_default 8 variables
 }
 
+// The features that a classifier's last layer classifies by.
+func ExampleModel_Cut() {
+	m, err := keras.NewSequential("digits", keras.Input(28, 28), keras.Flatten(), keras.Dense(128, "relu").With("name", "features"), keras.Dense(10, "softmax"))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	part, err := m.Cut("features")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(part.Outputs[0].Shape, part.Parameters(), "of", m.Parameters(), "parameters")
+	// Output: [?,128] 100480 of 101770 parameters
+}
+
 func ExampleNewSequential() {
 	m, err := keras.NewSequential("digits", keras.Input(28, 28), keras.Flatten(), keras.Dense(128, "relu"), keras.Dropout(0.2), keras.Dense(10, "softmax"))
 	if err != nil {
