@@ -19,10 +19,9 @@ MODULE := github.com/cambium-go/cambium
 # Commands after this see the C library: it sets CGO_CFLAGS and CGO_LDFLAGS.
 TENSORFLOW = flags="$$($(GO) run ./scripts/libtensorflow env)" && eval "$$flags" &&
 
-# Packages by what they are built on, as `go list` lines "package dependency … .".
-LIST      = $(GO) list -f '{{.ImportPath}}{{range .Deps}} {{.}}{{end}} .' ./...
-WITHOUT_C  = $(LIST) | grep -v ' github.com/wamuir/graft/tensorflow ' | cut -d' ' -f1
-WITH_GRAFT = $(LIST) | grep ' github.com/wamuir/graft/' | cut -d' ' -f1
+# The packages whose tests link TensorFlow, and those without. The others are the same in every build.
+WITH_C     = $(GO) list -test -f '{{.ImportPath}}{{range .Deps}} {{.}}{{end}} .' ./... | sed -n 's|^\([^ ]*\)\.test .* github.com/wamuir/graft/tensorflow .*|\1|p'
+WITHOUT_C  = $(GO) list -f '{{.ImportPath}}{{range .Deps}} {{.}}{{end}} .' ./... | grep -v ' github.com/wamuir/graft/tensorflow ' | cut -d' ' -f1
 
 .PHONY: run
 run: build ## read twenty handwritten digits with a model that Keras trained
@@ -60,11 +59,12 @@ vet: libtensorflow
 
 .PHONY: test-tensorflow
 test-tensorflow: libtensorflow
-	$(TENSORFLOW) $(GO) test $(TESTFLAGS) ./...
+	$(TENSORFLOW) packages="$$($(WITH_C))" && test -n "$$packages" && \
+	$(GO) test $(TESTFLAGS) $$packages
 
 .PHONY: test-tfgo
-test-tfgo: libtensorflow # only the packages that differ from the default build
-	$(TENSORFLOW) packages="$$($(WITH_GRAFT))" && test -n "$$packages" && \
+test-tfgo: libtensorflow
+	$(TENSORFLOW) packages="$$($(WITH_C))" && test -n "$$packages" && \
 	$(GO) test $(TESTFLAGS) -tags tfgo $$packages
 
 .PHONY: test-native
