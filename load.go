@@ -43,7 +43,8 @@ type Options struct {
 	RefuseUnsafe bool
 	// Keras holds what only Keras files need: [keras.WithArchitecture] for a file that holds nothing but weights.
 	Keras []keras.Option
-	// TensorFlow holds what only the TensorFlow engine knows: device, memory, time limit, log level, ConfigProto.
+	// TensorFlow holds what only the TensorFlow engine knows: device, memory, time limit, log level, ConfigProto. Its Signature
+	// and Threads count where those above are not set.
 	TensorFlow tfbridge.Options
 }
 
@@ -92,7 +93,9 @@ func loadTensorFlow(path string, opts *Options) (Model, error) {
 		}
 	}
 	o := opts.TensorFlow
-	o.Signature = opts.Signature
+	if opts.Signature != "" {
+		o.Signature = opts.Signature
+	}
 	if opts.Threads != 0 {
 		o.Threads = opts.Threads
 	}

@@ -72,15 +72,17 @@ func TestLoadKnowsTheSignature(t *testing.T) {
 	_, err := cambium.Load(path, &cambium.Options{Signature: "minus"})
 	require.ErrorIs(t, err, graph.ErrNoSignature)
 	require.ErrorContains(t, err, "between")
-	model, err := cambium.Load(path, &cambium.Options{Signature: "times"})
-	require.NoError(t, err)
-	got, err := model.Predict(t.Context(), tensor.Must(tensor.Of([]float32{2})))
-	require.NoError(t, err)
-	require.True(t, got.Equal(tensor.Must(tensor.Of([]float32{6}))), "%v", got)
-	require.NoError(t, model.Close())
-	require.NoError(t, model.Close())
-	_, err = model.Predict(t.Context(), tensor.Must(tensor.Of([]float32{2})))
-	require.Error(t, err)
+	for _, o := range []*cambium.Options{{Signature: "times"}, {TensorFlow: tfbridge.Options{Signature: "times"}}} {
+		model, err := cambium.Load(path, o)
+		require.NoError(t, err)
+		got, err := model.Predict(t.Context(), tensor.Must(tensor.Of([]float32{2})))
+		require.NoError(t, err)
+		require.True(t, got.Equal(tensor.Must(tensor.Of([]float32{6}))), "%v", got)
+		require.NoError(t, model.Close())
+		require.NoError(t, model.Close())
+		_, err = model.Predict(t.Context(), tensor.Must(tensor.Of([]float32{2})))
+		require.ErrorIs(t, err, tfbridge.ErrClosed)
+	}
 }
 
 // TestDamagedModels cuts and alters every file of a SavedModel: Load says so, or the model gives the right answer.
