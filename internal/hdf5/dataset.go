@@ -7,8 +7,7 @@ import (
 )
 
 // A Dataset is an array of elements. Opening it reads only what describes
-// them; the elements are read by ReadInto, Bytes, Strings, [Read] and
-// [ReadAll].
+// them; the elements are read by ReadInto, Bytes, Strings and [ReadAll].
 type Dataset struct {
 	object
 	dtype     Datatype

@@ -94,28 +94,20 @@ func ExampleGroup_Links() {
 	// soft: soft link to /values
 }
 
-func ExampleRead() {
+func ExampleReadAll() {
 	f, err := hdf5.OpenFile("testdata/types_earliest.h5")
 	must(err)
 	defer f.Close()
 	half, err := f.Dataset("types/le_f2") // float16 in the file
 	must(err)
-	values := make([]float32, half.Len())
-	must(hdf5.Read(half, values))
-	fmt.Println(values)
-	// Output: [-11.25 -6.625 -2 2.625 7.25 11.875]
-}
-
-func ExampleReadAll() {
-	f, err := hdf5.OpenFile("testdata/types_earliest.h5")
-	must(err)
-	defer f.Close()
+	fmt.Println(hdf5.ReadAll[float32](half))
 	d, err := f.Dataset("types/be_i4")
 	must(err)
 	fmt.Println(hdf5.ReadAll[int64](d))
 	_, err = hdf5.ReadAll[uint8](d)
 	fmt.Println(err)
 	// Output:
+	// [-11.25 -6.625 -2 2.625 7.25 11.875] <nil>
 	// [-90 -53 -16 21 58 95] <nil>
 	// dataset /types/be_i4: hdf5: wrong type: int32 -90 does not fit uint8
 }

@@ -83,8 +83,7 @@ func float16(h uint16) float32 {
 }
 
 // convert converts the elements of src, of kind k and of either byte order,
-// to T. Numbers that an integer T cannot hold are an error. dst may share
-// memory with src if src lies at its end.
+// to T. Numbers that an integer T cannot hold are an error.
 func convert[T Number](dst []T, src []byte, t Datatype) error {
 	k := t.kind()
 	var order binary.ByteOrder = binary.LittleEndian

@@ -4,7 +4,6 @@ import (
 	"runtime"
 	"sync"
 	"sync/atomic"
-	"unsafe"
 )
 
 // ReadInto reads all elements into dst, whose length must be NumBytes,
@@ -45,64 +44,24 @@ func (ds *Dataset) Strings() ([]string, error) {
 	return s, ds.wrap(err)
 }
 
-// ReadAll is [Read] into a new slice.
+// ReadAll reads all elements, row-major, and converts them to T: integers to
+// integers that can hold them or to floating point, floating point numbers
+// (float16 and bfloat16, too) to the nearest float32 or float64. Error:
+// [ErrType] if that is not possible.
 func ReadAll[T Number](ds *Dataset) ([]T, error) {
-	dst := make([]T, ds.Len())
-	return dst, Read(ds, dst)
-}
-
-// Read reads all elements into dst, whose length must be that of the dataset,
-// row-major, and converts them to T: integers to integers that can hold them
-// or to floating point, floating point numbers (float16 and bfloat16, too) to
-// the nearest float32 or float64. Error: [ErrType] if that is not possible.
-func Read[T Number](ds *Dataset, dst []T) error {
 	k := ds.dtype.kind()
-	switch {
-	case k == kindNone:
-		return ds.wrap(typeErrorf("%s elements are not numbers", ds.dtype))
-	case len(dst) != ds.elements:
-		return ds.wrap(typeErrorf("a slice of %d for %d elements", len(dst), ds.elements))
-	case k == kindOf[T]() && !hostIsBigEndian:
-		return ds.ReadInto(bytesOf(dst))
+	if k == kindNone {
+		return nil, ds.wrap(typeErrorf("%s elements are not numbers", ds.dtype))
 	}
-	if ds.dtype.Size <= int(unsafe.Sizeof(*new(T))) {
-		// The elements fit into the end of dst; converting from its start
-		// on, each is read before it is overwritten.
-		memory := bytesOf(dst)
-		raw := memory[len(memory)-ds.NumBytes():]
-		if err := ds.readRaw(raw); err != nil {
-			return ds.wrap(err)
-		}
-		return ds.wrap(convert(dst, raw, ds.dtype))
+	dst := make([]T, ds.Len())
+	if k == kindOf[T]() && !hostIsBigEndian {
+		return dst, ds.ReadInto(bytesOf(dst))
 	}
-	return ds.wrap(ds.blocks(func(at int, raw []byte) error {
-		return convert(dst[at:at+len(raw)/ds.dtype.Size], raw, ds.dtype)
-	}))
-}
-
-// blocks calls visit with the elements as they are in the file, from the one
-// at on, in pieces if they are contiguous.
-func (ds *Dataset) blocks(visit func(at int, raw []byte) error) error {
-	if ds.layout.class != layoutContiguous || ds.layout.addr == undefined {
-		raw := make([]byte, ds.NumBytes())
-		if err := ds.readRaw(raw); err != nil {
-			return err
-		}
-		return visit(0, raw)
+	raw := make([]byte, ds.NumBytes())
+	if err := ds.readRaw(raw); err != nil {
+		return nil, ds.wrap(err)
 	}
-	size := ds.dtype.Size
-	raw := make([]byte, min(ds.NumBytes(), max(1, 1<<20/size)*size))
-	for at := 0; at < ds.elements; {
-		raw = raw[:min(len(raw), (ds.elements-at)*size)]
-		if err := readFull(ds.f.r, raw, ds.layout.addr+uint64(at*size)); err != nil {
-			return err
-		}
-		if err := visit(at, raw); err != nil {
-			return err
-		}
-		at += len(raw) / size
-	}
-	return nil
+	return dst, ds.wrap(convert(dst, raw, ds.dtype))
 }
 
 // readRaw reads the elements as they are in the file.
