@@ -76,7 +76,7 @@ func (b *bound) evaluate(c *passage, first, last int) {
 	}
 	clear(c.activity)
 	c.scratch.activity = c.activity
-	c.forward(last-first, nil)
+	c.forward(c.input, last-first, nil)
 	out, width := c.output(), b.m.OutputWidth()
 	for i := first; i < last; i++ {
 		out.row(c.scratch.row, i-first)

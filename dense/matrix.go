@@ -1,8 +1,6 @@
 package dense
 
 import (
-	"unsafe"
-
 	"github.com/cambium-go/cambium/dense/internal/kernel"
 )
 
@@ -52,11 +50,3 @@ func left(columns, p int) int { return min(kernel.Width, columns-p*kernel.Width)
 type block struct{ first, last, p0, p1 int }
 
 func (b block) count() int { return b.last - b.first }
-
-// alignedFloats returns n zeros that begin on a cache line.
-func alignedFloats(n int) []float32 {
-	const line = 64
-	s := make([]float32, n+line/4)
-	skip := (line - int(uintptr(unsafe.Pointer(unsafe.SliceData(s)))%line)) % line / 4
-	return s[skip : skip+n : skip+n]
-}

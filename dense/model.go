@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/cambium-go/cambium/dense/internal/pool"
 	"github.com/cambium-go/cambium/tensor"
@@ -50,10 +51,10 @@ type Model struct {
 	poolRun    sync.Mutex // held while the pool works
 	trainer    *trainer
 	free       [2][]*passage // idle passages, by size
-	crowd      *crowd        // guarded by poolRun, and so is the next
+	crowd      *crowd        // guarded by poolRun, and so are the next two
 	together   *together
+	predicted  time.Duration
 	predicting atomic.Int64 // predictions under way
-	predicted  atomic.Int64 // when the last one began
 	bounds     map[*bound]struct{}
 	closed     bool
 }

@@ -34,7 +34,7 @@ func (n *denseNode) inPlace() bool     { return false }
 
 func (n *denseNode) infer(in, out matrix, b block, _ *scratch) {
 	k := n.kernel
-	if b.count() == 1 && b.p1-b.p0 > 1 {
+	if b.count() == 1 && b.p0 < b.p1 && k.panels() > 1 {
 		kernel.Gemv(in.data[b.first*kernel.Width:], in.stride, k.inputs, k.value[b.p0*k.panelSize():], k.panelSize(), b.p1-b.p0,
 			n.biasValue[b.p0*kernel.Width:], out.data[b.p0*out.stride+b.first*kernel.Width:], out.stride)
 		return

@@ -80,17 +80,22 @@ func (c *passage) output() matrix {
 	return c.values[len(c.values)-1]
 }
 
-// forward runs the first n samples of the input through the network; large, which may be nil, computes the large layers.
-func (c *passage) forward(n int, large func(d *denseNode, in, out matrix, rows int)) {
-	in := c.input
-	for i := range c.m.entries {
-		e := &c.m.entries[i]
+// forward runs n samples through the network. large, which may be nil, computes the large layers: entries first … last-1 are
+// one and what works on each of its outputs alone.
+func (c *passage) forward(in matrix, n int, large func(first, last int, in matrix, rows int)) {
+	entries := c.m.entries
+	for i := 0; i < len(entries); i++ {
+		e := &entries[i]
 		rows := n * e.per
 		if e.fold {
 			rows = n
 		}
 		if d, ok := e.node.(*denseNode); ok && large != nil && !d.small() {
-			large(d, in, c.values[i], rows)
+			first := i
+			for i+1 < len(entries) && entries[i+1].node.reach() == reachBlock {
+				i++
+			}
+			large(first, i+1, in, rows)
 		} else {
 			e.node.infer(in, c.values[i], block{0, rows, 0, c.values[i].panels()}, c.scratch)
 		}
@@ -112,14 +117,16 @@ func (m *Model) PredictInto(dst, x []float32) error {
 	defer runtime.UnlockOSThread()
 	defer kernel.Restore(kernel.FlushDenormals())
 	defer m.predicting.Add(-1)
-	brisk := m.brisk(m.predicting.Add(1))
+	only := m.predicting.Add(1) == 1
 	switch cost := n * m.multiplications(); {
 	case n >= togetherSamples && cost >= 10*aloneCost && m.poolRun.TryLock():
 		defer m.poolRun.Unlock()
 		return m.predictThreads(dst, x, n)
-	case n < togetherSamples && cost >= aloneCost && brisk && m.threads != 1 && m.poolRun.TryLock():
+	case n < togetherSamples && cost >= aloneCost && only && m.threads != 1 && m.poolRun.TryLock():
 		defer m.poolRun.Unlock()
-		return m.predictTogether(dst, x, n)
+		if m.brisk() {
+			return m.predictTogether(dst, x, n)
+		}
 	}
 	c, err := m.take(n)
 	if err != nil {
@@ -134,17 +141,29 @@ func (m *Model) PredictInto(dst, x []float32) error {
 
 // predict does samples first … last-1 of x.
 func (c *passage) predict(dst, x []float32, first, last int) {
-	c.load(x, first, last)
-	c.forward(last-first, nil)
+	c.forward(c.load(x, first, last), last-first, nil)
 	c.unload(dst, first, last)
 }
 
-// load copies samples first … last-1 of x to the input.
-func (c *passage) load(x []float32, first, last int) {
+// load returns samples first … last-1 of x: copied to the input, or one row as it lies there, where the first layer takes that.
+func (c *passage) load(x []float32, first, last int) matrix {
 	per, columns := c.m.inputPer, c.input.columns
+	if c.m.takesRow() && last-first == 1 {
+		return matrix{data: x[first*columns:][:columns], stride: kernel.Width, columns: columns}
+	}
 	for r := range (last - first) * per {
 		kernel.Gather(c.input.data[r*kernel.Width:], c.input.stride, x[(first*per+r)*columns:][:columns])
 	}
+	return c.input
+}
+
+// takesRow reports whether the first layer multiplies one row by several panels, which needs no padding.
+func (m *Model) takesRow() bool {
+	if m.inputPer > 1 || len(m.entries) == 0 {
+		return false
+	}
+	d, ok := m.entries[0].node.(*denseNode)
+	return ok && d.kernel.panels() > 1
 }
 
 // unload copies the output to samples first … last-1 of dst.

@@ -10,12 +10,12 @@ import (
 // thread takes longer than that saves, so it is done only where predictions follow each other so closely that the threads are
 // still awake from the one before.
 type together struct {
-	passage *passage
-	node    *denseNode
-	in, out matrix
-	rows    int
-	parts   int
-	run     func(task, worker int)
+	passage     *passage
+	first, last int // entries to compute
+	in          matrix
+	rows        int
+	parts       int
+	run         func(task, worker int)
 }
 
 const (
@@ -23,23 +23,30 @@ const (
 	closely         = 15 * time.Microsecond
 )
 
-// brisk reports whether the last prediction began just before this one, and is over.
-func (m *Model) brisk(predictions int64) bool {
+// brisk reports whether the last prediction was just before this one. The caller holds poolRun.
+func (m *Model) brisk() bool {
+	if m.together != nil && m.pool.Awake() {
+		return true
+	}
 	now := time.Since(began)
-	last := time.Duration(m.predicted.Swap(int64(now)))
-	return predictions == 1 && last > 0 && now-last < closely
+	last := m.predicted
+	m.predicted = now
+	return last > 0 && now-last < closely
 }
 
 // began is what times are counted from.
 var began = time.Now()
 
 func newTogether(m *Model, p *pool.Pool) *together {
-	t := &together{passage: newPassage(m, togetherSamples)}
+	t := &together{passage: newPassage(m, togetherSamples), parts: p.Threads()}
 	t.run = func(task, _ int) {
-		panels := t.out.panels()
-		t.node.infer(t.in, t.out, block{0, t.rows, task * panels / t.parts, (task + 1) * panels / t.parts}, nil)
+		in, values := t.in, t.passage.values
+		panels := values[t.first].panels()
+		for i := t.first; i < t.last; i++ {
+			m.entries[i].node.infer(in, values[i], block{0, t.rows, task * panels / t.parts, (task + 1) * panels / t.parts}, nil)
+			in = values[i]
+		}
 	}
-	t.parts = p.Threads()
 	return t
 }
 
@@ -53,11 +60,11 @@ func (m *Model) predictTogether(dst, x []float32, n int) error {
 		m.together = newTogether(m, p)
 	}
 	t := m.together
-	t.passage.load(x, 0, n)
-	t.passage.forward(n, func(d *denseNode, in, out matrix, rows int) {
-		t.node, t.in, t.out, t.rows = d, in, out, rows
+	t.passage.forward(t.passage.load(x, 0, n), n, func(first, last int, in matrix, rows int) {
+		t.first, t.last, t.in, t.rows = first, last, in, rows
 		p.Run(t.parts, nil, false, t.run)
 	})
+	t.in = matrix{} // which may be the caller's memory
 	t.passage.unload(dst, 0, n)
 	return nil
 }

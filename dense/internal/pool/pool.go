@@ -65,6 +65,16 @@ func New(threads int) *Pool {
 // Threads returns the number of workers, the caller of Run included.
 func (p *Pool) Threads() int { return len(p.ranges) }
 
+// Awake reports whether no worker sleeps.
+func (p *Pool) Awake() bool {
+	for i := 1; i < len(p.ranges); i++ {
+		if p.ranges[i].asleep.Load() {
+			return false
+		}
+	}
+	return true
+}
+
 // Close stops the workers and waits for them. The pool must be idle.
 func (p *Pool) Close() {
 	if p.closed.Swap(true) {
