@@ -72,7 +72,7 @@ func (b *bound) Evaluate(order []int32, batch int, outputs, losses []float32) er
 func (b *bound) evaluate(c *passage, first, last int) {
 	e := &b.evaluation
 	for i := first; i < last; i++ {
-		b.gather(c.input, i-first, int(e.order[i]), b.m.inputPer)
+		b.gather(c.input, i-first, int(e.order[i]), b.m.inputPer, 0, b.m.inputColumns)
 	}
 	clear(c.activity)
 	c.scratch.activity = c.activity

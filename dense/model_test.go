@@ -68,31 +68,46 @@ func compiled(t *testing.T, threads int, layers ...dense.Layer) *dense.Model {
 	return m
 }
 
-func manySamples(n int) *train.Dataset {
+// long is a network of many inputs, which are halved in large batches.
+func long(t *testing.T, threads int) *dense.Model {
+	m, err := dense.New(dense.Config{Seed: 4, Threads: threads}, dense.Input(301), dense.Dense(70, dense.ReLU), dense.Dense(5, dense.Softmax))
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = m.Close() })
+	require.NoError(t, m.Compile(train.Adam(0.003), train.Loss{Name: train.SparseCategoricalCrossentropy}))
+	return m
+}
+
+func manySamples(n int) *train.Dataset { return samplesOf(n, 6, 7) }
+
+// samplesOf returns n samples of a shape, of five classes.
+func samplesOf(n int, shape ...int) *train.Dataset {
 	r := train.NewRandom(1, 2)
-	x, y := make([]float32, n*42), make([]int32, n)
+	x, y := make([]float32, n*product(shape)), make([]int32, n)
 	for i := range x {
 		x[i] = float32(r.Normal())
 	}
 	for i := range y {
 		y[i] = int32(r.IntN(5))
 	}
-	return &train.Dataset{X: tensor.Must(tensor.Of(x, n, 6, 7)), Y: tensor.Must(tensor.Of(y))}
+	return &train.Dataset{X: tensor.Must(tensor.Of(x, append([]int{n}, shape...)...)), Y: tensor.Must(tensor.Of(y))}
 }
 
 // TestSameBitsForAnyThreads trains on 1, 2, 3 and 8 threads.
 func TestSameBitsForAnyThreads(t *testing.T) {
-	for name, network := range map[string]func(*testing.T, int) *dense.Model{"everything": everything, "wide": wide} {
-		t.Run(name, func(t *testing.T) { onEveryLevel(t, func(t *testing.T) { sameBits(t, network) }) })
+	for name, network := range map[string]func(*testing.T, int) *dense.Model{"everything": everything, "wide": wide, "long": long} {
+		d := manySamples(300)
+		if name == "long" {
+			d = samplesOf(300, 301)
+		}
+		t.Run(name, func(t *testing.T) { onEveryLevel(t, func(t *testing.T) { sameBits(t, network, d) }) })
 	}
 }
 
-func sameBits(t *testing.T, network func(*testing.T, int) *dense.Model) {
+func sameBits(t *testing.T, network func(*testing.T, int) *dense.Model, d *train.Dataset) {
 	var want []train.Weight
 	var wantLosses []float32
 	for _, threads := range []int{1, 2, 3, 8} {
 		m := network(t, threads)
-		d := manySamples(300)
 		b, err := m.Bind(d)
 		require.NoError(t, err)
 		order, losses := make([]int32, 300), make([]float32, 3)
@@ -113,6 +128,39 @@ func sameBits(t *testing.T, network func(*testing.T, int) *dense.Model) {
 			require.Equal(t, want[i].Value, got[i].Value, "%s, %d threads", want[i].Name, threads)
 		}
 	}
+}
+
+// TestHalves shows that a batch large enough for its inputs to be halved teaches what a small one does: it holds the same samples,
+// four times each.
+func TestHalves(t *testing.T) {
+	onEveryLevel(t, func(t *testing.T) {
+		var want []train.Weight
+		for _, times := range []int{1, 4} {
+			m := long(t, 2)
+			require.NoError(t, m.Compile(train.SGD(0.1), train.Loss{Name: train.SparseCategoricalCrossentropy}))
+			b, err := m.Bind(samplesOf(40, 301))
+			require.NoError(t, err)
+			var order []int32
+			for i := range 40 * times {
+				order = append(order, int32(i%40))
+			}
+			for range 5 {
+				require.NoError(t, b.Train(order, len(order), nil, nil))
+			}
+			got, err := m.Weights(true)
+			require.NoError(t, err)
+			if want == nil {
+				want = got
+			}
+			for i := range want {
+				a, err := tensor.Data[float32](want[i].Value)
+				require.NoError(t, err)
+				b, err := tensor.Data[float32](got[i].Value)
+				require.NoError(t, err)
+				require.InDeltaSlice(t, a, b, 1e-5, want[i].Name)
+			}
+		}
+	})
 }
 
 // TestPredictAlone shows that a sample's prediction does not depend on its company, nor on who predicts at the same time.

@@ -7,14 +7,15 @@ import "github.com/cambium-go/cambium/dense/internal/kernel"
 // core writes and the same core reads does not travel between caches, and the threads need not meet in between.
 type own struct {
 	tapes    []tape
-	gathered []uint64 // the step that each sample was last gathered for
-	all      uint64   // the step that all were
-	panels   []uint64 // the step that each panel of the gradient was last computed for
+	gathered [2][]uint64 // the step that each sample's columns were last gathered for, by half
+	all      [2]uint64   // the step that all samples' were
+	blocks   []uint64    // the step that a panel of the input was last gathered for all samples on its own
+	panels   []uint64    // the step that each panel of the gradient was last computed for
 }
 
 // shares says what each worker does for itself.
 type shares struct {
-	input    bool  // gather the batch: the first node is a large product
+	input    bool  // gather the batch, or a half of its columns: the first node is a large product
 	backward []int // go back through these nodes, a small product and elementwise ones, to the output of …
 	lowest   int   // … this node
 }
@@ -62,7 +63,10 @@ func (t *trainer) newOwn() own {
 	o := own{tapes: append([]tape{}, t.tapes...)}
 	if t.shares.input {
 		o.tapes[0].in = newMatrix(t.capacity*t.m.inputPer, t.m.inputColumns)
-		o.gathered = make([]uint64, t.capacity)
+		for half := range o.gathered {
+			o.gathered[half] = make([]uint64, t.capacity)
+		}
+		o.blocks = make([]uint64, o.tapes[0].in.panels())
 	}
 	if len(t.shares.backward) > 0 {
 		e := t.m.entries[t.shares.backward[0]]
@@ -80,27 +84,35 @@ func (t *trainer) newOwn() own {
 	return o
 }
 
-// gatherOwn brings samples first … last-1 of the batch into the worker's own input, unless they are there.
-func (t *trainer) gatherOwn(first, last int, o *own) {
-	if !t.shares.input || o.all == t.steps {
+// gatherOwn brings samples first … last-1 of the batch, or their columns of a half, into the worker's own input, unless they are
+// there.
+func (t *trainer) gatherOwn(half, first, last int, o *own) {
+	if !t.shares.input || o.all[half] == t.steps {
 		return
 	}
+	from, end := 0, t.m.inputColumns
+	if t.halved {
+		from, end = t.halves.columns(half, end)
+	}
 	for s := first; s < last; s++ {
-		if o.gathered[s] != t.steps {
-			o.gathered[s] = t.steps
-			t.data.gather(o.tapes[0].in, s, int(t.order[s]), t.m.inputPer)
+		if o.gathered[half][s] != t.steps {
+			o.gathered[half][s] = t.steps
+			t.data.gather(o.tapes[0].in, s, int(t.order[s]), t.m.inputPer, from, end)
 		}
 	}
 	if last-first == t.batch.samples {
-		o.all = t.steps
+		o.all[half] = t.steps
 	}
 }
 
-// prepareOwn makes sure that the worker has what the gradient of a panel of node i's weights is computed from.
-func (t *trainer) prepareOwn(i, panel int, s *scratch) {
+// prepareOwn makes sure that the worker has what the gradients of blocks first … last-1 down a panel of node i's weights are
+// computed from.
+func (t *trainer) prepareOwn(i, panel, first, last int, s *scratch) {
 	o := &s.own
-	if i == 0 {
-		t.gatherOwn(0, t.batch.samples, o)
+	if i == 0 && t.shares.input {
+		for down := first; down < last; down++ {
+			t.gatherBlock(down, o)
+		}
 	}
 	if i != t.shares.lowest || o.panels[panel] == t.steps {
 		return
@@ -109,5 +121,27 @@ func (t *trainer) prepareOwn(i, panel int, s *scratch) {
 	for _, back := range t.shares.backward {
 		e := t.m.entries[back]
 		e.node.backward(&o.tapes[back], block{0, t.batch.samples * e.per, panel, panel + 1}, s)
+	}
+}
+
+// gatherBlock brings a panel of the input into the worker's own, of those samples that it has not gathered.
+func (t *trainer) gatherBlock(down int, o *own) {
+	half, from, middle := 0, down*kernel.Width, t.halves.split/kernel.Width
+	if t.halved && down >= middle {
+		half = 1
+	}
+	if o.all[half] == t.steps || t.halved && down == middle && o.all[0] == t.steps || o.blocks[down] == t.steps {
+		return
+	}
+	o.blocks[down] = t.steps
+	done := true
+	for s := range t.batch.samples {
+		if o.gathered[half][s] != t.steps {
+			done = false
+			t.data.gather(o.tapes[0].in, s, int(t.order[s]), t.m.inputPer, from, min(from+kernel.Width, t.m.inputColumns))
+		}
+	}
+	if done {
+		o.all[half] = t.steps
 	}
 }

@@ -41,7 +41,10 @@ type phase struct {
 	run       func(task, worker int)
 }
 
-type plan struct{ phases []phase }
+type plan struct {
+	phases []phase
+	halved bool // the first product is computed in halves
+}
 
 // maxTasks is up to how many tasks a phase is divided into.
 const maxTasks = pool.MaxTasks / 2
@@ -53,7 +56,8 @@ const aloneCost = 100_000
 func (t *trainer) plan(n int) *plan {
 	p := t.plans[n]
 	if p == nil {
-		p = &plan{phases: group(t.actions(), t.pool.Threads())}
+		halved := t.halves.on() && n >= halvesSamples
+		p = &plan{halved: halved, phases: group(t.actions(halved), t.pool.Threads())}
 		for i := range p.phases {
 			t.cut(&p.phases[i], n)
 		}
@@ -63,16 +67,20 @@ func (t *trainer) plan(n int) *plan {
 }
 
 // actions lists a step up to the gradients, without what each worker does for itself.
-func (t *trainer) actions() []action {
+func (t *trainer) actions(halved bool) []action {
 	var list []action
 	if !t.shares.input {
 		list = append(list, action{reach: reachRows, samples: true, run: t.gather, cost: float64(8 * t.m.inputPer * t.m.inputColumns)})
 	}
 	for i, e := range t.m.entries {
 		run := func(b block, s *scratch) { e.node.train(&s.own.tapes[i], b, s) }
+		if i == 0 && halved {
+			list = append(list, t.halves.actions(t)...)
+			continue
+		}
 		if i == 0 && t.shares.input {
 			run = func(b block, s *scratch) {
-				t.gatherOwn(b.first/e.per, b.last/e.per, &s.own)
+				t.gatherOwn(0, b.first/e.per, b.last/e.per, &s.own)
 				e.node.train(&s.own.tapes[0], b, s)
 			}
 		}

@@ -20,12 +20,14 @@ type trainer struct {
 	head     *head
 	plans    map[int]*plan
 	updates  updater
+	halves   halves
 	shares   shares
 	scratch  []*scratch
 
 	// The present step:
 	batch   batch
 	steps   uint64 // counts them
+	halved  bool
 	data    *bound
 	order   []int32
 	next    []int32 // the samples of the step after it, brought closer meanwhile
@@ -35,6 +37,7 @@ type trainer struct {
 // newTrainer makes room for batches of up to capacity samples.
 func newTrainer(m *Model, p *pool.Pool, capacity int) *trainer {
 	t := &trainer{m: m, pool: p, capacity: capacity, plans: map[int]*plan{}, tapes: make([]tape, len(m.entries))}
+	t.halves = newHalves(t)
 	if t.shares.input = t.ownsInput(); t.shares.input {
 		t.input.columns = m.inputColumns
 	} else {
@@ -123,6 +126,7 @@ func (t *trainer) step(data *bound, order, next []int32, outputs []float32) (flo
 	t.steps++
 	clear(t.head.penalties[:len(order)])
 	p := t.plan(len(order))
+	t.halved = p.halved
 	t.updates.prepare()
 	for i := range p.phases {
 		ph := &p.phases[i]
@@ -140,32 +144,35 @@ func (t *trainer) step(data *bound, order, next []int32, outputs []float32) (flo
 // gather brings samples first … last-1 of the batch into the input matrix.
 func (t *trainer) gather(b block, _ *scratch) {
 	for s := b.first; s < b.last; s++ {
-		t.data.gather(t.input, s, int(t.order[s]), t.m.inputPer)
+		t.data.gather(t.input, s, int(t.order[s]), t.m.inputPer, 0, t.m.inputColumns)
 	}
 }
 
-// prefetch asks for sample i.
-func (b *bound) prefetch(i int) {
+// prefetch asks for columns first … end-1 of sample i.
+func (b *bound) prefetch(i, first, end int) {
 	n := b.m.inputPer * b.m.inputColumns
+	if b.m.inputPer > 1 {
+		first, end = 0, n
+	}
 	if b.bytes == nil {
-		kernel.Prefetch(b.floats[i*n : (i+1)*n])
+		kernel.Prefetch(b.floats[i*n+first : i*n+end])
 	} else {
-		kernel.Prefetch(b.bytes[i*n : (i+1)*n])
+		kernel.Prefetch(b.bytes[i*n+first : i*n+end])
 	}
 }
 
-// gather copies sample i into place s of a matrix.
-func (b *bound) gather(m matrix, s, i, per int) {
-	n := m.columns * per
+// gather copies columns first … end-1 of sample i into place s of a matrix; first begins a panel.
+func (b *bound) gather(m matrix, s, i, per, first, end int) {
+	n, p0 := m.columns*per, first/kernel.Width
 	for k := range per {
-		at := m.data[(s*per+k)*kernel.Width:]
+		at, from := m.data[p0*m.stride+(s*per+k)*kernel.Width:], i*n+k*m.columns+first
 		if b.bytes == nil {
-			kernel.Gather(at, m.stride, b.floats[i*n+k*m.columns:][:m.columns])
+			kernel.Gather(at, m.stride, b.floats[from:][:end-first])
 			continue
 		}
-		kernel.GatherBytes(at, m.stride, b.bytes[i*n+k*m.columns:][:m.columns])
+		kernel.GatherBytes(at, m.stride, b.bytes[from:][:end-first])
 		if b.scale != 1 {
-			for p := range m.panels() {
+			for p := range kernel.Panels(end - first) {
 				line := at[p*m.stride:][:kernel.Width]
 				kernel.Scale(line, line, b.scale, 0)
 			}

@@ -11,18 +11,25 @@ import (
 // the first-level cache and never stored, unless a norm over all of it is needed first.
 type updater struct {
 	t         *trainer
-	tasks     []updateTask
-	bounds    []int32 // which tasks are whose, see pool.Run
+	lists     [2]taskList // without and with the first product's halves
+	list      *taskList   // of the present step
 	gradient  func(task, worker int)
 	apply     func(task, worker int)
 	alone     bool
 	learning  []*parameter
+	blocks    int // of all of them
 	norms     bool
 	rule      kernel.Rule
 	general   bool // no kernel for this optimizer: train.Optimizer.Update
 	constants [8]float32
 	current   train.Coefficients
 	factor    []float32 // of each learning parameter, from its norm
+}
+
+// taskList is an update's tasks, and which are whose: see pool.Run.
+type taskList struct {
+	tasks  []updateTask
+	bounds []int32
 }
 
 // updateTask is blocks first … last-1 down one panel of a parameter.
@@ -34,7 +41,8 @@ type updateTask struct {
 	first, last int
 	bias        *parameter // to be done along with block 0
 	biasIndex   int
-	from, upto  int // which part of the next batch it brings closer, in 1/2¹⁶
+	from, upto  int // which part of the next batch it brings closer, in 1/2¹⁶,
+	lo, hi      int // and which columns
 }
 
 func newUpdater(t *trainer) updater {
@@ -42,9 +50,16 @@ func newUpdater(t *trainer) updater {
 	u := updater{t: t, learning: t.m.trainable(), norms: o.ClipNorm > 0 || o.GlobalClipNorm > 0}
 	u.factor = make([]float32, len(u.learning))
 	u.rule, u.general = ruleOf(o)
-	u.list()
-	u.gradient = func(task, worker int) { u.t.updates.run1(&u.t.updates.tasks[task], t.scratch[worker]) }
-	u.apply = func(task, worker int) { u.t.updates.apply1(&u.t.updates.tasks[task], t.scratch[worker]) }
+	for _, p := range u.learning {
+		u.blocks += p.blocks()
+	}
+	u.alone = u.blocks*kernel.Width*kernel.Width*16 < aloneCost
+	u.lists[0] = u.newList(false)
+	if t.halves.on() {
+		u.lists[1] = u.newList(true)
+	}
+	u.gradient = func(task, worker int) { t.updates.run1(&t.updates.list.tasks[task], t.scratch[worker]) }
+	u.apply = func(task, worker int) { t.updates.apply1(&t.updates.list.tasks[task], t.scratch[worker]) }
 	return u
 }
 
@@ -69,53 +84,86 @@ func ruleOf(o train.Optimizer) (rule kernel.Rule, general bool) {
 	return 0, true
 }
 
-// list makes the tasks. Each thread has its share of every parameter, the panels that it also computes forward.
-func (u *updater) list() {
+// newList makes the tasks. Each thread has its share of every parameter, what it also computes forward.
+func (u *updater) newList(halved bool) (l taskList) {
 	index := map[*parameter]int{}
 	for i, p := range u.learning {
 		index[p] = i
 	}
-	threads := u.t.pool.Threads()
-	blocks := 0
-	for _, p := range u.learning {
-		blocks += p.blocks()
-	}
-	shares := make([][]updateTask, threads)
+	shares := make([][]updateTask, u.t.pool.Threads())
 	for i, e := range u.t.m.entries {
 		for _, p := range append([]*parameter{e.kernel}, e.learnedParameters...) {
 			if p == nil || !p.trainable {
 				continue
 			}
-			// Blocks a task: few, so that threads end at the same time, but more than one, since OuterUpdate begins slowly.
-			per := min(max(p.blocks()/(12*threads), 1), 2) + blocks/maxTasks
-			parts, bounds := deal(p.panels(), (p.blocksDown()+per-1)/per, threads)
-			for w := range threads {
-				for _, at := range parts[bounds[w]:bounds[w+1]] {
-					down := at.piece * per
-					task := updateTask{entry: i, parameter: p, index: index[p], panel: at.panel, first: down, last: min(p.blocksDown(), down+per)}
-					if p == e.kernel && down == 0 && e.bias != nil && e.bias.trainable {
+			for w, tasks := range u.deal(i, p, halved) {
+				for k := range tasks {
+					task := &tasks[k]
+					task.entry, task.parameter, task.index = i, p, index[p]
+					if p == e.kernel && task.first == 0 && e.bias != nil && e.bias.trainable {
 						task.bias, task.biasIndex = e.bias, index[e.bias]
 					}
-					shares[w] = append(shares[w], task)
 				}
+				shares[w] = append(shares[w], tasks...)
 			}
 		}
 	}
-	u.bounds = []int32{0}
+	l.bounds = []int32{0}
 	for _, s := range shares {
-		u.tasks = append(u.tasks, s...)
-		u.bounds = append(u.bounds, int32(len(u.tasks)))
+		l.tasks = append(l.tasks, s...)
+		l.bounds = append(l.bounds, int32(len(l.tasks)))
 	}
 	for w, s := range shares {
 		for i := range s {
-			task, at, of := &u.tasks[int(u.bounds[w])+i], int(u.bounds[w])+i, len(u.tasks)
+			at, of := int(l.bounds[w])+i, len(l.tasks)
+			task := &l.tasks[at]
+			task.hi = u.t.m.inputColumns
 			if u.t.shares.input {
 				at, of = i, len(s)
+				task.lo, task.hi = u.t.columns(s)
 			}
 			task.from, task.upto = at<<16/of, (at+1)<<16/of
 		}
 	}
-	u.alone = blocks*kernel.Width*kernel.Width*16 < aloneCost
+	return l
+}
+
+// deal divides the blocks of a parameter of entry i among the threads.
+func (u *updater) deal(i int, p *parameter, halved bool) [][]updateTask {
+	threads := u.t.pool.Threads()
+	// Blocks a task: few, so that threads end at the same time, but more than one, since OuterUpdate begins slowly.
+	per := min(max(p.blocks()/(12*threads), 1), 2) + u.blocks/maxTasks
+	panels := p.panels()
+	if halved = halved && p == u.t.m.entries[0].kernel; halved {
+		panels *= 2
+	}
+	shares := make([][]updateTask, threads)
+	parts, bounds := deal(panels, (p.blocksDown()+per-1)/per, threads)
+	for w := range threads {
+		for _, at := range parts[bounds[w]:bounds[w+1]] {
+			task := updateTask{panel: at.panel % p.panels()}
+			first, end := 0, p.blocksDown()
+			if halved {
+				first, end = u.t.halves.blocks(at.panel/p.panels(), task.panel, p)
+			}
+			task.first, task.last = first+at.piece*per, min(end, first+(at.piece+1)*per)
+			if task.first < task.last {
+				shares[w] = append(shares[w], task)
+			}
+		}
+	}
+	return shares
+}
+
+// columns returns which columns of the samples some tasks need.
+func (t *trainer) columns(tasks []updateTask) (first, end int) {
+	first = t.m.inputColumns
+	for _, task := range tasks {
+		if task.entry == 0 {
+			first, end = min(first, task.first*kernel.Width), max(end, min(t.m.inputColumns, task.last*kernel.Width))
+		}
+	}
+	return min(first, end), end
 }
 
 // prepare computes the coefficients of the step.
@@ -140,10 +188,14 @@ func (u *updater) prepare() {
 
 // run computes gradients and updates; with norms in two phases.
 func (u *updater) run() {
-	u.t.pool.Run(len(u.tasks), u.bounds, u.alone, u.gradient)
+	u.list = &u.lists[0]
+	if u.t.halved {
+		u.list = &u.lists[1]
+	}
+	u.t.pool.Run(len(u.list.tasks), u.list.bounds, u.alone, u.gradient)
 	if u.norms {
 		u.norm()
-		u.t.pool.Run(len(u.tasks), u.bounds, u.alone, u.apply)
+		u.t.pool.Run(len(u.list.tasks), u.list.bounds, u.alone, u.apply)
 	}
 	for _, p := range u.learning {
 		p.swap()
@@ -153,7 +205,7 @@ func (u *updater) run() {
 // run1 runs one task of the first phase.
 func (u *updater) run1(task *updateTask, s *scratch) {
 	u.prefetch(task)
-	u.t.prepareOwn(task.entry, task.panel, s)
+	u.t.prepareOwn(task.entry, task.panel, task.first, task.last, s)
 	tp, node := &s.own.tapes[task.entry], u.t.m.entries[task.entry].node
 	p, first := task.parameter, task.first
 	d, dense := node.(*denseNode)
@@ -183,7 +235,7 @@ func (u *updater) run1(task *updateTask, s *scratch) {
 func (u *updater) prefetch(task *updateTask) {
 	next := u.t.next
 	for _, i := range next[len(next)*task.from>>16 : len(next)*task.upto>>16] {
-		u.t.data.prefetch(int(i))
+		u.t.data.prefetch(int(i), task.lo, task.hi)
 	}
 }
 

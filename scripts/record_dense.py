@@ -17,6 +17,10 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+# These networks are too small to be divided, and threads that hand each other work wait for it on a busy machine.
+tf.config.threading.set_intra_op_parallelism_threads(1)
+tf.config.threading.set_inter_op_parallelism_threads(1)
+
 STEPS, SAMPLES, BATCH, INPUTS, OUTPUTS = 200, 24, 10, 6, 3
 
 ACTIVATIONS = ["linear", "relu", "relu6", "leaky_relu", "elu", "selu", "gelu", "gelu_tanh", "sigmoid", "hard_sigmoid", "tanh",
@@ -198,11 +202,15 @@ def record(case, data, seed):
     for layer in masked:
         layer.holder.append(tf.Variable(tf.zeros([BATCH, width]), trainable=False))
 
+    optimizer.build(model.trainable_variables)
+
     @tf.function(reduce_retracing=True)
-    def gradients(x, y, w):
+    def train(x, y, w):
         with tf.GradientTape() as tape:
             loss = model.compute_loss(x, y, model(x, training=True), w)
-        return loss, tape.gradient(loss, [v.value for v in model.trainable_variables])
+        g = tape.gradient(loss, [v.value for v in model.trainable_variables])
+        optimizer.apply(g, model.trainable_variables)
+        return loss, g
 
     forward = model(x, training=False).numpy()
     first, losses = None, []
@@ -211,11 +219,10 @@ def record(case, data, seed):
         part = slice(at, min(SAMPLES, at + BATCH))
         for layer in masked:
             layer.holder[0].assign(dropout_mask(7, layer.layer, step, BATCH, width, layer.rate))
-        loss, g = gradients(x[part], y[part], None if weights is None else weights[part])
+        loss, g = train(x[part], y[part], None if weights is None else weights[part])
         if first is None:
             first = [v.numpy() for v in g]
         losses.append(loss.numpy())
-        optimizer.apply(g, model.trainable_variables)
     parts = [*start, forward, *first, np.array(losses), *model.get_weights()]
     case["weights"] = [list(w.shape) for w in model.weights]
     case["trainable"] = [bool(w.trainable) for w in model.weights]

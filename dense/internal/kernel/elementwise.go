@@ -24,6 +24,22 @@ func Scale(dst, src []float32, a, b float32) {
 	}
 }
 
+// Add computes:
+//
+//	for i := range src {
+//		dst[i] += src[i]
+//	}
+func Add(dst, src []float32) {
+	n := vectors(len(src))
+	if n > 0 {
+		_ = dst[len(src)-1]
+		simd.add(&dst[0], &src[0], n)
+	}
+	for i := n; i < len(src); i++ {
+		dst[i] += src[i]
+	}
+}
+
 // Regularize adds the gradient of an L1 and L2 penalty on w, with sign(0) = 0:
 //
 //	for i := range g {

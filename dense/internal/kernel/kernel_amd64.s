@@ -10754,6 +10754,24 @@ loop:
 	VZEROUPPER
 	RET
 
+// func add512(dst *float32, src *float32, n int)
+// Requires: AVX, AVX512F
+TEXT ·add512(SB), NOSPLIT, $0-24
+	MOVQ dst+0(FP), AX
+	MOVQ src+8(FP), CX
+	MOVQ n+16(FP), DX
+
+loop:
+	VMOVUPS (CX), Z0
+	VADDPS  (AX), Z0, Z0
+	VMOVUPS Z0, (AX)
+	ADDQ    $0x40, AX
+	ADDQ    $0x40, CX
+	SUBQ    $0x10, DX
+	JNZ     loop
+	VZEROUPPER
+	RET
+
 // func regularize512(grad *float32, w *float32, n int, l1 float32, l2 float32)
 // Requires: AVX, AVX512F
 TEXT ·regularize512(SB), NOSPLIT, $0-32
@@ -15894,6 +15912,27 @@ loop:
 	ADDQ        $0x40, CX
 	SUBQ        $0x10, DX
 	JNZ         loop
+	VZEROUPPER
+	RET
+
+// func add256(dst *float32, src *float32, n int)
+// Requires: AVX
+TEXT ·add256(SB), NOSPLIT, $0-24
+	MOVQ dst+0(FP), AX
+	MOVQ src+8(FP), CX
+	MOVQ n+16(FP), DX
+
+loop:
+	VMOVUPS (CX), Y0
+	VADDPS  (AX), Y0, Y0
+	VMOVUPS Y0, (AX)
+	VMOVUPS 32(CX), Y0
+	VADDPS  32(AX), Y0, Y0
+	VMOVUPS Y0, 32(AX)
+	ADDQ    $0x40, AX
+	ADDQ    $0x40, CX
+	SUBQ    $0x10, DX
+	JNZ     loop
 	VZEROUPPER
 	RET
 

@@ -62,6 +62,7 @@ type table struct {
 	activation                   [activationCount]func(dst, src *float32, n int, alpha float32)
 	gradient                     [activationCount]func(dz, dy, ref *float32, n int, alpha float32)
 	scale                        func(dst, src *float32, n int, a, b float32)
+	add                          func(dst, src *float32, n int)
 	regularize                   func(g, w *float32, n int, l1, l2 float32)
 	clip                         func(g *float32, n int, limit float32)
 	dropout                      func(dst, src *float32, n int, key, start, threshold uint32, scale float32)

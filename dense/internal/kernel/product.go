@@ -31,7 +31,8 @@ func Product(x []float32, xStride, rows, inputs int, w, init []float32, initStri
 	// its bits in memory.
 	piece := inputs
 	if rows > simd.rows {
-		piece = pieceInputs
+		pieces := (inputs + pieceInputs - 1) / pieceInputs
+		piece = Panels((inputs+pieces-1)/pieces) * Width
 	}
 	for first := 0; first < inputs; first += piece {
 		x, w := x[first/Width*xStride:], w[first*Width:]
@@ -44,8 +45,8 @@ func Product(x []float32, xStride, rows, inputs int, w, init []float32, initStri
 	}
 }
 
-// pieceInputs is a multiple of Width; so many rows of a panel are 24 KB.
-const pieceInputs = 192
+// pieceInputs is about how many inputs a piece has at most; so many rows of a panel are 24 KB.
+const pieceInputs = 208
 
 func tiles(x []float32, xStride, rows, inputs int, w, init []float32, initStride int, out []float32, columns int) {
 	xPanel, step := uintptr(xStride)*4, uintptr(initStride)*4

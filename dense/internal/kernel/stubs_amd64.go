@@ -239,6 +239,9 @@ func geluTanhGrad512(dz *float32, dy *float32, ref *float32, n int, alpha float3
 func scale512(dst *float32, src *float32, n int, a float32, b float32)
 
 //go:noescape
+func add512(dst *float32, src *float32, n int)
+
+//go:noescape
 func regularize512(grad *float32, w *float32, n int, l1 float32, l2 float32)
 
 //go:noescape
@@ -423,6 +426,9 @@ func geluTanhGrad256(dz *float32, dy *float32, ref *float32, n int, alpha float3
 
 //go:noescape
 func scale256(dst *float32, src *float32, n int, a float32, b float32)
+
+//go:noescape
+func add256(dst *float32, src *float32, n int)
 
 //go:noescape
 func regularize256(grad *float32, w *float32, n int, l1 float32, l2 float32)

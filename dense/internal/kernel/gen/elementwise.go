@@ -15,6 +15,11 @@ func elementwise(s isa) {
 	dst, src, n, a, b := arg("dst"), arg("src"), arg("n"), s.scalar("a"), s.scalar("b")
 	s.loop(n, regs(dst, src), func(d int) { s.store(s.fma(s.load(at(src, d)), a, b), at(dst, d)) })
 
+	// dst += src
+	s.text("add", "dst, src *float32, n int")
+	dst, src, n = arg("dst"), arg("src"), arg("n")
+	s.loop(n, regs(dst, src), func(d int) { s.store(s.add(s.load(at(src, d)), at(dst, d)), at(dst, d)) })
+
 	// g += l1*sign(w) + l2*w
 	s.text("regularize", "grad, w *float32, n int, l1, l2 float32")
 	g, w, n, a, b := arg("grad"), arg("w"), arg("n"), s.scalar("l1"), s.scalar("l2")
@@ -247,15 +252,7 @@ func rows(s isa) {
 		v := s.mul(inverse, at(q, d))
 		s.store(v, at(q, d))
 	})
-	VMOVSS(low(m), at(top, 0))
-	VMOVSS(low(total), at(sum, 0))
-	ADDQ(Imm(4), top)
-	ADDQ(Imm(4), sum)
-	ADDQ(U32(row), src)
-	ADDQ(U32(row), dst)
-	DECQ(count)
-	JNZ(LabelRef("row"))
-	finish()
+	nextRow(m, total, top, sum, src, dst, count)
 }
 
 // halfRows emits softmax over rows of at most 16 columns in one panel: a row stays in registers. The other 16 columns are set
@@ -294,6 +291,11 @@ func halfRows(s isa) {
 		s.store(s.mul(v, inverse), at(dst, i*s.bytes))
 		s.store(zero, at(dst, half+i*s.bytes))
 	}
+	nextRow(m, total, top, sum, src, dst, count)
+}
+
+// nextRow stores what softmax found in a row and goes on with the next.
+func nextRow(m, total Op, top, sum, src, dst, count Register) {
 	VMOVSS(low(m), at(top, 0))
 	VMOVSS(low(total), at(sum, 0))
 	ADDQ(Imm(4), top)
