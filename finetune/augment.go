@@ -116,7 +116,7 @@ func (s *session) varyImages(ctx context.Context, epoch int) error {
 		v.number += (epoch - 1) * s.o.AugmentVariants
 		variants[i] = v
 	}
-	return s.images.fill(ctx, s.data.originals, variants, nil)
+	return s.images.fill(ctx, s.data.originals, variants, s.o.OnFeatures)
 }
 
 // variantSeed settles how a variant differs from its image: by the image's content, the run's seed and the variant's number.

@@ -1,7 +1,9 @@
 // Package finetune turns labelled data into a trained model with its report: what Keras's tutorials do in a notebook, as one
 // call.
 //
-//	report, err := finetune.Run(ctx, finetune.Options{Data: "mnist", Out: "my_model"})
+//	o := finetune.Default()
+//	o.Data, o.Out = "mnist", "my_model"
+//	report, err := finetune.Run(ctx, o)
 //	fmt.Println(report.Test.Accuracy)
 //
 // The steps, and what stands in Options.Out after them:
@@ -22,6 +24,24 @@
 //	unfreeze    with Options.Unfreeze, layers of the base trained on together with the head, on the images themselves
 //	export      decoding, preprocessing, base and head in one SavedModel: serving_default takes pixels, serving_bytes files; and
 //	            of a Keras file in one model.keras, which takes pixels
+//
+//	o := finetune.DefaultHead()
+//	o.Base, o.Data, o.Out = "mobilenet.keras", "birds/", "my_birds"
+//	o.Unfreeze = "all"
+//	report, err := finetune.Run(ctx, o)
+//
+// # What unfreezing gains
+//
+// On the pooled features of a network of the digits 0-4 (scripts/testdata/digits_base, Options.Layer "conv2d_2"), 5-9 are hard to tell
+// apart by a head alone. Mean and standard deviation over the seeds 1 to 5, 200 images to train on, 50 to validate on, 500 to test on; of
+// the learning rates 0.0003, 0.001, 0.003 and 0.01 the one of the least validation loss, 0.003, at most 40 epochs, the best of them by
+// validation loss:
+//
+//	             validation accuracy   test accuracy
+//	frozen base  91.2 ± 1.8 %          83.4 ± 0.8 %
+//	unfrozen     94.0 ± 3.2 %          92.0 ± 0.5 %
+//
+// `go run ./scripts/unfreezing` measures it anew, with -base, -layer and -data on another task.
 //
 // # Caveats
 //

@@ -17,6 +17,8 @@ import (
 // FineTuning reports the training of a base's layers together with the head, after the head's own.
 type FineTuning struct {
 	Unfreeze string `json:"unfreeze"`
+	// Engine is what trained base and head together: always "tensorflow". Report.Engine is what trained the head before.
+	Engine string `json:"engine"`
 	// Layers are those of the base that were trained, in the order of the computation, and Parameters the numbers in them.
 	Layers     []string `json:"layers"`
 	Parameters int      `json:"parameters"`
@@ -73,7 +75,7 @@ func (s *session) fineTune(ctx context.Context, head train.Trainable) (model tra
 	if err != nil {
 		return nil, err
 	}
-	r := &FineTuning{Unfreeze: s.o.Unfreeze, Layers: s.unfrozen.layers, Parameters: s.unfrozen.weights, Trace: s.unfrozen.trace, BatchNormalization: "frozen",
+	r := &FineTuning{Unfreeze: s.o.Unfreeze, Engine: "tensorflow", Layers: s.unfrozen.layers, Parameters: s.unfrozen.weights, Trace: s.unfrozen.trace, BatchNormalization: "frozen",
 		Epochs: h.Epochs, LearningRate: h.LearningRate, FromEpoch: len(s.report.History) + 1, FrozenValidation: s.report.Validation.brief(), FrozenTest: s.report.Test.brief()}
 	if s.o.UnfreezeBatchNorm {
 		r.BatchNormalization = "batch"

@@ -32,7 +32,7 @@ func newImageStore(ctx context.Context, dir string, b *base, pictures []picture,
 	size := int64(len(pictures)) * s.pictureBytes()
 	defer func() {
 		if err != nil {
-			err = errors.Join(fmt.Errorf("the pixels of %d images, %.1f GB in %s: %w", len(pictures), float64(size)/1e9, dir, err), s.close())
+			err = errors.Join(fmt.Errorf("the pixels of %d images, %.1f MB in %s: %w", len(pictures), float64(size)/1e6, dir, err), s.close())
 		}
 	}()
 	if s.file, err = os.CreateTemp(dir, storePattern); err != nil {

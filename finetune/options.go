@@ -21,32 +21,35 @@ var (
 	ErrUnsupported = errors.New("not supported")
 )
 
-// Options say what to train on what. Zero values are the defaults that Default returns.
+// Options say what to train on what. Start from Default or, with a base, from DefaultHead, whose values are the defaults named
+// here, and set Data, Out and Base; where a default is not named, it is the zero value.
 type Options struct {
-	// Base is the model whose features are used, or "none" to train a multi-layer perceptron on the data itself.
+	// Base is the model whose features are used: a SavedModel's directory, a frozen graph, a .keras or .h5 file; or "none", Default's,
+	// to train a multi-layer perceptron on the data itself.
 	Base string
 	// Data is a folder with one sub-folder of images per class, a folder of IDX files, a .csv file, "mnist" or
-	// "fashion-mnist".
+	// "fashion-mnist". It has no default.
 	Data string
-	// Out is the directory that everything is written to. It is made if it is not there.
+	// Out is the directory that everything is written to. It is made if it is not there. It has no default.
 	Out string
 	// Target is the label's column of a CSV file; "" is the last one.
 	Target string
 
 	Hyperparameters
 	// ValidationSplit is the fraction of the training data held out, stratified by class. Data that bring a validation
-	// set of their own are not split. 0 holds nothing out.
+	// set of their own are not split. 0 holds nothing out. Default: 0.1.
 	ValidationSplit float64
 	// Patience ends training when the validation loss has not fallen for so many epochs, and puts the best epoch's weights
 	// back; after half as many epochs the learning rate is cut to 0.3 of itself. 0 trains all epochs at one learning rate
-	// and keeps the last weights.
+	// and keeps the last weights. Default: 5, of DefaultHead 20.
 	Patience int
 	// ClassWeights is "" or "balanced": every class counts the same in the loss.
 	ClassWeights string
 	// Layer names the layer or node of the base whose output is its features; "" finds them.
 	Layer string
-	// Unfreeze says which layers of the base are trained too, once the head has been: "" or "none", "all", a number N for the last
-	// N that have weights, or the name of a layer for it and all after it. The head is trained on with them.
+	// Unfreeze says which layers of the base are trained too, once the head has been: "" or "none", "all", a number N for the last N
+	// that have weights, or the name of a layer for it and all after it. The head is trained on with them. It takes TensorFlow's
+	// kernels, whatever Engine is.
 	Unfreeze string
 	// UnfreezeEpochs and UnfreezeLearningRate are those of that second training; 0 means 10, and a hundredth of the optimizer's
 	// usual rate (Adam: 1e-5).
@@ -59,14 +62,16 @@ type Options struct {
 	Preprocess string
 	// Cache is the folder that features are kept in; "" is a folder of the user's cache.
 	Cache string
-	// Device is "auto", "cpu", "gpu" or "gpu:N", for what runs on TensorFlow.
+	// Device is "auto", "cpu", "gpu" or "gpu:N", for what runs on TensorFlow; "" is auto.
 	Device string
-	// Seed settles the split, the first weights, the shuffling and the dropout.
+	// Seed settles the split, the first weights, the shuffling, the dropout and the variants of images. Default: 1.
 	Seed uint64
-	// ImageSize is the side in pixels that images are resized to; 0 means 28 for a folder of images.
+	// ImageSize is the side in pixels that images are resized to; 0 means what the base takes, and 28 for a folder of images without
+	// one.
 	ImageSize int
 
-	// Engine is "auto", "native" or "tensorflow".
+	// Engine is what trains the network, or the head: "auto", "native" or "tensorflow". Auto, the default, is native: it is the
+	// faster for networks of this kind. Bases run, and are trained, on TensorFlow.
 	Engine string
 	// Compare trains the network on both engines too, from the same weights over the same batches, and reports how far apart
 	// they end.
@@ -80,9 +85,10 @@ type Options struct {
 	// Given names the hyperparameters that Tune leaves as they are, by their JSON names.
 	Given []string
 
-	// Log gets a line for each thing that a person should know: skipped files, what is fetched, overfitting.
+	// Log gets a line for each thing that a person should know: skipped files, what is fetched, overfitting. nil: nothing does.
 	Log io.Writer
-	// OnFeatures hears how many images have gone through the base, or have been read to train it; with more of them to come it begins anew.
+	// OnFeatures hears how many images have gone through the base, or have been read to train it; with more of them to come it begins
+	// anew.
 	OnFeatures func(done, all int)
 	// OnProgress and OnEpoch follow the training, as train.Config's.
 	OnProgress func(train.Progress)
@@ -91,24 +97,34 @@ type Options struct {
 
 // Hyperparameters are what a person sets before training, as opposed to the weights, which training finds.
 type Hyperparameters struct {
-	Epochs         int     `json:"epochs"`
-	Batch          int     `json:"batch"`
-	LearningRate   float64 `json:"learning_rate"`
-	Optimizer      string  `json:"optimizer"`
-	Loss           string  `json:"loss"` // "" suits the data
-	Hidden         []int   `json:"hidden"`
-	Activation     string  `json:"activation"`
-	Dropout        float64 `json:"dropout"`
-	L1             float64 `json:"l1"`
-	L2             float64 `json:"l2"`
+	// Epochs is how often the training data are gone through. Default: 10, of DefaultHead 200 at most, see Options.Patience.
+	Epochs int `json:"epochs"`
+	// Batch is the number of samples a step. Default: 128, of DefaultHead 32.
+	Batch int `json:"batch"`
+	// LearningRate is the size of a step; 0 means the optimizer's usual: 0.001, of SGD and momentum 0.01. Default: 0.001.
+	LearningRate float64 `json:"learning_rate"`
+	// Optimizer is "sgd", "momentum", "rmsprop", "adam", the default, or "adamw".
+	Optimizer string `json:"optimizer"`
+	// Loss is what is minimized, by Keras's names; "" suits the data: cross-entropy for classes, the mean squared error for numbers.
+	Loss string `json:"loss"`
+	// Hidden are the units of the hidden layers. Default: one of 128, of DefaultHead none.
+	Hidden []int `json:"hidden"`
+	// Activation is that of the hidden layers. Default: "relu".
+	Activation string `json:"activation"`
+	// Dropout is the share of the hidden layers' outputs that is dropped while training.
+	Dropout float64 `json:"dropout"`
+	// L1 and L2 are penalties on the kernels. DefaultHead's L2 is AutoL2.
+	L1 float64 `json:"l1"`
+	L2 float64 `json:"l2"`
+	// LabelSmoothing is the share of a label that is spread over all classes.
 	LabelSmoothing float64 `json:"label_smoothing"`
 	// Warmup is the number of epochs in which the learning rate rises from nearly 0 to LearningRate.
 	Warmup float64 `json:"warmup,omitempty"`
 	// Decay is "plateau": the learning rate is cut when the validation loss stops falling; "cosine": it falls to 0 along half a
 	// cosine; "none"; or "" for plateau without a warm-up, and none after one.
 	Decay string `json:"decay,omitempty"`
-	// Augment says how variants of training images are made, and AugmentVariants how many of each; the zero Augment makes none.
-	// They are made once, or, for a training of the base, anew for each epoch.
+	// Augment says how variants of training images are made, and AugmentVariants how many of each, 4 by default; the zero Augment makes
+	// none. They are made once, or, for a training of the base, anew for each epoch.
 	Augment         images.Augmentation `json:"augment,omitzero"`
 	AugmentVariants int                 `json:"augment_variants,omitempty"`
 }

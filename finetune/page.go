@@ -139,12 +139,22 @@ func (p *page) settings(o *Options) error {
 	add := func(name string, value any) { p.Settings = append(p.Settings, [2]string{name, fmt.Sprint(value)}) }
 	add("data", o.Data)
 	add("base", o.Base)
-	add("engine", p.Engine)
+	if o.Base == "none" {
+		add("engine", p.Engine)
+	} else {
+		add("engine", p.Engine+" for the head, tensorflow for the base")
+	}
 	add("seed", o.Seed)
 	add("validation_split", o.ValidationSplit)
 	add("patience", o.Patience)
 	if o.ClassWeights != "" {
 		add("class_weights", o.ClassWeights)
+	}
+	if t := p.FineTuning; t != nil {
+		add("unfreeze", t.Unfreeze)
+		add("unfreeze_epochs", t.Epochs)
+		add("unfreeze_learning_rate", t.LearningRate)
+		add("batch normalization of unfrozen layers", map[string]string{"frozen": "with the statistics it has", "batch": "by the batch"}[t.BatchNormalization])
 	}
 	text, err := json.Marshal(p.Hyperparameters)
 	if err != nil {

@@ -21,9 +21,10 @@ type Report struct {
 	Compare         *Comparison       `json:"compare,omitempty"`
 	FineTuning      *FineTuning       `json:"fine_tuning,omitempty"`
 	// Preprocess is how images become the exported model's input, by the names of infer run --preprocess; "" for tables.
-	Preprocess string  `json:"preprocess,omitempty"`
-	Engine     string  `json:"engine"`
-	Seconds    Seconds `json:"seconds"`
+	Preprocess string `json:"preprocess,omitempty"`
+	// Engine is what trained the network, or the head of a base; FineTuning says what trained the base's layers.
+	Engine  string  `json:"engine"`
+	Seconds Seconds `json:"seconds"`
 }
 
 // DataReport counts samples.

@@ -132,6 +132,9 @@ func (f *flags) run(c *cobra.Command) error {
 		f.OnFeatures = (&imageBar{w: f.Log, now: time.Now}).on
 	}
 	report, err := finetune.Run(c.Context(), f.Options)
+	if err != nil && f.OnProgress != nil {
+		fmt.Fprint(f.Log, "\r\x1b[K") // a bar that ended half-way
+	}
 	switch {
 	case err != nil && c.Context().Err() != nil:
 		if _, statErr := os.Stat(f.Out); statErr == nil {
@@ -224,7 +227,11 @@ func summary(w io.Writer, r *finetune.Report, out string) error {
 		row("compare", fmt.Sprintf("after %d steps the engines' weights differ by at most %.1e, losses by %.1e; they agree on %.2f %% of the predictions; native %.3f s, TensorFlow %.3f s",
 			c.Steps, c.MaxWeightDiff, c.MaxLossDiff, 100*c.Agreement, c.NativeSeconds, c.TensorFlowSeconds))
 	}
-	row("engine", fmt.Sprintf("%s, %.1f s of training, %.1f s in all", r.Engine, r.Seconds.Training, r.Seconds.Total))
+	engine := r.Engine
+	if t := r.FineTuning; t != nil {
+		engine = fmt.Sprintf("%s for the head, %s for the base's layers", r.Engine, t.Engine)
+	}
+	row("engine", fmt.Sprintf("%s, %.1f s of training, %.1f s in all", engine, r.Seconds.Training, r.Seconds.Total))
 	row("results", filepath.Join(out, "report.html"))
 	return t.Flush()
 }

@@ -78,13 +78,13 @@ func TestReport(t *testing.T) {
 	require.Contains(t, stdout, out)
 }
 
-// Two classes of images, with variants of them.
-func TestAugment(t *testing.T) {
-	dir, out := t.TempDir(), filepath.Join(t.TempDir(), "out")
+// shades makes a folder of two classes of six images each.
+func shades(t *testing.T, dir string, side int) {
+	t.Helper()
 	for class, name := range []string{"dark", "light"} {
-		require.NoError(t, os.Mkdir(filepath.Join(dir, name), 0o755))
+		require.NoError(t, os.MkdirAll(filepath.Join(dir, name), 0o755))
 		for i := range 6 {
-			m := image.NewGray(image.Rect(0, 0, 8, 8))
+			m := image.NewGray(image.Rect(0, 0, side, side))
 			for k := range m.Pix {
 				m.Pix[k] = uint8(180*class + 5*i + k/2)
 			}
@@ -94,6 +94,12 @@ func TestAugment(t *testing.T) {
 			require.NoError(t, f.Close())
 		}
 	}
+}
+
+// Two classes of images, with variants of them.
+func TestAugment(t *testing.T) {
+	dir, out := t.TempDir(), filepath.Join(t.TempDir(), "out")
+	shades(t, dir, 8)
 	code, stdout, stderr := call("--data", dir, "--out", out, "--image-size", "8", "--epochs", "2", "--augment", "flip,zoom=0.1", "--augment-variants", "3", "--json")
 	require.Zero(t, code, stderr)
 	var report struct {
