@@ -141,6 +141,8 @@ const (
 	verifySamples = 64
 	// verifyTolerance is how far its answers may be off, relative above 1: rounding differs between engines.
 	verifyTolerance = 1e-4
+	// roundingTolerance is float32's, of a regression's numbers.
+	roundingTolerance = 1e-6
 )
 
 // verify loads the exported model and compares its answers with the trained one's.
@@ -218,17 +220,20 @@ func (s *session) sameAnswer(path string, want []float32, answer *tensor.Tensor)
 		return fmt.Errorf("the exported model %s: %w", path, err)
 	}
 	step := len(got) * s.outputs / len(want) // 2 numbers for a sigmoid's one
+	scale, shift := 1.0, 0.0                 // of the model's own numbers
+	if s.data.classes == nil {
+		scale, shift = s.data.target.Deviation[0], s.data.target.Mean[0]
+	}
 	for i, w := range want {
-		expected := float64(w)
-		if s.data.classes == nil {
-			expected = expected*s.data.target.Deviation[0] + s.data.target.Mean[0]
-		}
+		expected := float64(w)*scale + shift
 		at := i
 		if s.outputs == 1 {
 			at = i*step + step - 1
 		}
-		if d := math.Abs(float64(got[at]) - expected); !(d <= verifyTolerance*max(1, math.Abs(expected))) {
-			return fmt.Errorf("%s: the exported model answers %v where the trained one answers %v (sample %d)", filepath.Clean(path), got[at], expected, i/s.outputs)
+		tolerance := verifyTolerance*scale*max(1, math.Abs(float64(w))) + roundingTolerance*math.Abs(shift)
+		if d := math.Abs(float64(got[at]) - expected); !(d <= tolerance) {
+			return fmt.Errorf("%s: the exported model answers %v where the trained one answers %v (sample %d)",
+				filepath.Join(s.o.Out, filepath.Base(path)), got[at], expected, i/s.outputs)
 		}
 	}
 	return nil

@@ -284,7 +284,19 @@ func folderOf(t *testing.T) string {
 
 func TestWrongTables(t *testing.T) {
 	for name, c := range map[string]struct{ table, want string }{
-		"empty":             {"", "no header"},
+		"empty":             {"", "it is empty"},
+		"only empty lines":  {"\n\r\n\n", "it is empty"},
+		"no header":         {"0.5,1,x\n1.5,2,y\n", "put a header above it"},
+		"pixels, no header": {"0,0,0,5\n0,0,9,2\n", "put a header above it"},
+		"UTF-16":            {"\xff\xfea\x00,\x00b\x00\n\x00", "it is UTF-16"},
+		"Latin-1, header":   {"caf\xe9,b\n1,x\n", `the name of column 1, "caf\xe9", is not UTF-8`},
+		"Latin-1, label":    {"a,b\n1,x\n2,caf\xe9\n", `line 3, column "b": the label "caf\xe9" is not UTF-8`},
+		"a label of lines":  {"a,b\n1,\"x\ny\"\n", "a line break"},
+		"decimal commas":    {"a;b\n0,5;x\n", `line 2, column "a": "0,5" is not a number; features must be numbers (the label is column "b")`},
+		"a constant target": {"a,b\n1,0.5\n2,0.50\n", "is 0.5 in every row"},
+		"a target too big":  {"a,b\n1,0.5\n2,1e39\n", `class "0.5" has 1 training samples`},
+		"minute numbers":    {"a,b\n1e-9,x\n2e-9,y\n3e-9,x\n4e-9,y\n", `column "a" has a standard deviation of`},
+		"giant numbers":     {"a,b\n1e20,x\n2e20,y\n3e20,x\n4e20,y\n", `column "a" has a standard deviation of`},
 		"no rows":           {"a,b\n", "a header and no rows"},
 		"one column":        {"a\n1\n", "one column only"},
 		"a word":            {"a,b\n1,x\ntwo,y\n", `line 3, column "a": "two" is not a number`},
@@ -326,6 +338,55 @@ func TestWhatATargetIs(t *testing.T) {
 		d, err := readTable(strings.NewReader(c.table), "", c.loss)
 		require.NoError(t, err, name)
 		require.Equal(t, c.classes, d.classes, name)
+	}
+}
+
+func TestTablesAsTheyCome(t *testing.T) {
+	for name, table := range map[string]string{
+		"semicolons":             "a;b;c\n1;2;x\n3;4;y\n",
+		"tabs":                   "a\tb\tc\n1\t2\tx\n3\t4\ty\n",
+		"spaces around":          "a, b , c\r\n1, 2, \"x\"\r\n3 ,4 ,y \r\n",
+		"a mark, quotes":         "\ufeff\"a\",\"b\",\"c\"\n\"1\",\"2\",\"x\"\n3,4,y\n",
+		"other marks in a name":  "a,\"b\",\"c\"\n1,2,\"x\"\n3,4,y\n",
+		"empty lines in between": "\na,b,c\n\n1,2,x\n\n3,4,y\n\n",
+	} {
+		d, err := readTable(strings.NewReader(table), "c", "")
+		require.NoError(t, err, name)
+		require.Equal(t, []string{"a", "b"}, d.input.columns, name)
+		require.Equal(t, []string{"x", "y"}, d.classes, name)
+		x, err := tensor.Data[float32](d.training.X)
+		require.NoError(t, err, name)
+		require.Equal(t, []float32{1, 2, 3, 4}, x, name)
+	}
+	d, err := readTable(strings.NewReader("a,\"b;;;;\",label\n1,2,1.0\n3,4,0\n5,6,1\n"), "", "")
+	require.NoError(t, err)
+	require.Equal(t, []string{"0", "1"}, d.classes, "1 and 1.0 are one class; semicolons in quotes part nothing")
+	y, err := tensor.Data[int32](d.training.Y)
+	require.NoError(t, err)
+	require.Equal(t, []int32{1, 0, 1}, y)
+
+	_, err = readTable(strings.NewReader("y,a,y\n1,2,x\n"), "y", "")
+	require.ErrorContains(t, err, `two columns are called "y"`)
+	_, err = readTable(strings.NewReader("0,1,2\n1,2,x\n"), "", "")
+	require.NoError(t, err, "columns that are numbered, as pandas does")
+}
+
+// A column far from 0 is scaled in the exported model as in training: Run compares them.
+func TestATableFarFromZero(t *testing.T) {
+	for target, column := range map[string]func(i int) string{
+		"classes":    func(i int) string { return fmt.Sprint("class ", i%2) },
+		"a quantity": func(i int) string { return fmt.Sprint(1e6 + float64(i)/100) },
+	} {
+		var rows strings.Builder
+		rows.WriteString("pressure,constant,y\n")
+		for i := range 60 {
+			fmt.Fprintf(&rows, "%.2f,0.1,%s\n", 101325+float64(i%7)/3+float64(i%2), column(i))
+		}
+		o := options(t, filepath.Join(t.TempDir(), "t.csv"))
+		o.Epochs = 2
+		require.NoError(t, os.WriteFile(o.Data, []byte(rows.String()), 0o600))
+		_, err := Run(context.Background(), o)
+		require.NoError(t, err, target)
 	}
 }
 

@@ -1,6 +1,9 @@
 package finetune
 
 import (
+	"bufio"
+	"bytes"
+	"cmp"
 	"encoding/csv"
 	"errors"
 	"fmt"
@@ -10,6 +13,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/cambium-go/cambium/tensor"
 	"github.com/cambium-go/cambium/train"
@@ -34,22 +38,13 @@ func loadTable(o *Options) (*data, error) {
 
 // readTable reads a table; loss says whether the target is a quantity where its column leaves that open.
 func readTable(r io.Reader, target, loss string) (*data, error) {
-	in := csv.NewReader(r)
-	in.ReuseRecord = true
-	header, err := in.Read()
+	in, columns, err := readHeader(r)
 	if err != nil {
-		return nil, fmt.Errorf("%w: no header: %w", ErrData, err)
+		return nil, err
 	}
-	columns := slices.Clone(header)
-	columns[0] = strings.TrimPrefix(columns[0], "\ufeff") // a byte-order mark
-	at := len(columns) - 1
-	if target != "" {
-		if at = slices.Index(columns, target); at < 0 {
-			return nil, fmt.Errorf("%w: no column %q; the columns are %v", ErrOption, target, columns)
-		}
-	}
-	if len(columns) < 2 {
-		return nil, fmt.Errorf("%w: one column only, %q: a label and a feature at least are needed", ErrData, columns[0])
+	at, err := targetColumn(columns, target)
+	if err != nil {
+		return nil, err
 	}
 	var features []float32
 	var raw []string
@@ -61,15 +56,20 @@ func readTable(r io.Reader, target, loss string) (*data, error) {
 		if err != nil {
 			return nil, wrap(ErrData, err)
 		}
+		line, _ := in.FieldPos(0)
 		for c, cell := range record {
+			cell = strings.TrimSpace(cell)
 			if c == at {
-				raw = append(raw, strings.Clone(strings.TrimSpace(cell)))
+				if err := checkLabel(cell); err != nil {
+					return nil, fmt.Errorf("%w: line %d, column %q: %w", ErrData, line, columns[c], err)
+				}
+				raw = append(raw, strings.Clone(cell))
 				continue
 			}
-			v, err := strconv.ParseFloat(strings.TrimSpace(cell), 32)
+			v, err := strconv.ParseFloat(cell, 32)
 			if err != nil || v-v != 0 {
-				line, _ := in.FieldPos(c)
-				return nil, fmt.Errorf("%w: line %d, column %q: %q is not a number; features must be numbers", ErrData, line, columns[c], cell)
+				return nil, fmt.Errorf("%w: line %d, column %q: %q is not a number; features must be numbers (the label is column %q)",
+					ErrData, line, columns[c], cell, columns[at])
 			}
 			features = append(features, float32(v))
 		}
@@ -86,9 +86,116 @@ func readTable(r io.Reader, target, loss string) (*data, error) {
 	return d, nil
 }
 
+// readHeader returns the columns' names and a reader of the rows below them. Cells are parted by what the header has most of: commas,
+// semicolons or tabs.
+func readHeader(r io.Reader) (*csv.Reader, []string, error) {
+	text := bufio.NewReaderSize(r, 1<<16)
+	start, _ := text.Peek(1 << 16) // an error comes again with the first record
+	switch {
+	case bytes.HasPrefix(start, []byte("\xff\xfe")), bytes.HasPrefix(start, []byte("\xfe\xff")):
+		return nil, nil, fmt.Errorf("%w: it is UTF-16; save it as UTF-8", ErrData)
+	case bytes.HasPrefix(start, []byte("\ufeff")): // a byte-order mark
+		_, _ = text.Discard(len("\ufeff"))
+	}
+	in := csv.NewReader(text)
+	in.ReuseRecord = true
+	in.Comma = separator(start)
+	in.TrimLeadingSpace = in.Comma != '\t' // an empty cell before a tab is no space
+	header, err := in.Read()
+	if errors.Is(err, io.EOF) {
+		return nil, nil, fmt.Errorf("%w: it is empty; a header and rows are expected", ErrData)
+	}
+	if err != nil {
+		return nil, nil, fmt.Errorf("%w: no header: %w", ErrData, err)
+	}
+	columns := make([]string, len(header))
+	for i, name := range header {
+		if columns[i] = strings.TrimSpace(name); !utf8.ValidString(name) {
+			return nil, nil, fmt.Errorf("%w: the name of column %d, %q, is not UTF-8; save the file as UTF-8", ErrData, i+1, name)
+		}
+	}
+	if len(columns) < 2 {
+		return nil, nil, fmt.Errorf("%w: one column only, %q: a label and a feature at least are needed", ErrData, columns[0])
+	}
+	if isRow(columns) {
+		return nil, nil, fmt.Errorf("%w: the first line holds numbers, %v, where the columns' names are expected: put a header above it", ErrData, shortened(columns))
+	}
+	return in, columns, nil
+}
+
+// separator returns what the first line has most of, outside of quotes.
+func separator(text []byte) rune {
+	count, quoted := map[byte]int{}, false
+	for _, c := range bytes.TrimLeft(text, "\r\n") {
+		if c == '"' {
+			quoted = !quoted
+		}
+		if c == '\n' && !quoted {
+			break
+		}
+		if !quoted {
+			count[c]++
+		}
+	}
+	best := byte(',')
+	for _, c := range []byte(";\t") {
+		if count[c] > count[best] {
+			best = c
+		}
+	}
+	return rune(best)
+}
+
+// isRow says that a header is none, but a row of numbers and perhaps a label: numbers with a fraction, or one of them twice, are no
+// names.
+func isRow(cells []string) bool {
+	odd, numbers, seen := false, 0, map[float64]bool{}
+	for _, cell := range cells {
+		if v, err := strconv.ParseFloat(cell, 64); err == nil {
+			odd = odd || seen[v] || v != math.Trunc(v)
+			seen[v] = true
+			numbers++
+		}
+	}
+	return odd && numbers >= len(cells)-1
+}
+
+func shortened(cells []string) []string { return cells[:min(len(cells), 5)] }
+
+// targetColumn returns the place of the label's column.
+func targetColumn(columns []string, target string) (int, error) {
+	if target == "" {
+		return len(columns) - 1, nil
+	}
+	at := slices.Index(columns, target)
+	if at < 0 {
+		return 0, fmt.Errorf("%w: no column %q; the columns are %q", ErrOption, target, columns)
+	}
+	if slices.Contains(columns[at+1:], target) {
+		return 0, fmt.Errorf("%w: two columns are called %q", ErrData, target)
+	}
+	return at, nil
+}
+
+func checkLabel(cell string) error {
+	if cell == "" {
+		return errors.New("an empty label")
+	}
+	if strings.ContainsAny(cell, "\r\n") {
+		return fmt.Errorf("the label %q has a line break, and labels.txt has one a line", cell)
+	}
+	if !utf8.ValidString(cell) {
+		return fmt.Errorf("the label %q is not UTF-8; save the file as UTF-8", cell)
+	}
+	return nil
+}
+
 // setTarget makes classes or numbers of the label column.
 func (d *data) setTarget(raw []string, column, loss string) error {
 	numbers, err := numbersOf(raw)
+	if err == nil {
+		respell(raw, numbers)
+	}
 	classes := slices.Sorted(slices.Values(raw))
 	classes = slices.Compact(classes)
 	regression := err == nil && (len(classes) > mostNumberClasses || slices.ContainsFunc(numbers, func(v float64) bool { return v != math.Trunc(v) }))
@@ -103,6 +210,9 @@ func (d *data) setTarget(raw []string, column, loss string) error {
 		return fmt.Errorf("%w: column %q, the target of a regression: %w", ErrData, column, err)
 	}
 	if regression {
+		if len(classes) == 1 && len(raw) > 1 {
+			return fmt.Errorf("%w: column %q, the target of a regression, is %s in every row: there is nothing to learn", ErrData, column, classes[0])
+		}
 		y := make([]float32, len(numbers))
 		for i, v := range numbers {
 			y[i] = float32(v)
@@ -114,14 +224,11 @@ func (d *data) setTarget(raw []string, column, loss string) error {
 		slices.SortFunc(classes, func(a, b string) int {
 			x, _ := strconv.ParseFloat(a, 64)
 			y, _ := strconv.ParseFloat(b, 64)
-			return int(math.Copysign(1, x-y))
+			return cmp.Compare(x, y)
 		})
 	}
 	index := map[string]int32{}
 	for i, c := range classes {
-		if c == "" {
-			return fmt.Errorf("%w: column %q has an empty label", ErrData, column)
-		}
 		index[c] = int32(i)
 	}
 	l := make([]int32, len(raw))
@@ -132,10 +239,26 @@ func (d *data) setTarget(raw []string, column, loss string) error {
 	return nil
 }
 
+// respell gives cells of the same number the same text, the shortest: 1 and 1.0 are one class.
+func respell(cells []string, numbers []float64) {
+	text := map[float64]string{}
+	for i, v := range numbers {
+		if t, ok := text[v]; !ok || len(cells[i]) < len(t) {
+			text[v] = cells[i]
+		}
+	}
+	for i, v := range numbers {
+		cells[i] = text[v]
+	}
+}
+
 func numbersOf(cells []string) ([]float64, error) {
 	values := make([]float64, len(cells))
 	for i, c := range cells {
-		v, err := strconv.ParseFloat(c, 64)
+		v, err := strconv.ParseFloat(c, 32) // what it is trained on
+		if err == nil {
+			v, err = strconv.ParseFloat(c, 64)
+		}
 		if err != nil || v-v != 0 {
 			return nil, fmt.Errorf("row %d: %q is not a number", i+1, c)
 		}
@@ -171,6 +294,8 @@ func (d *data) standardize(held []int32) error {
 	d.input.table = measure(x, d.training.Features(), out)
 	if d.input.features {
 		d.input.table.pool()
+	} else if err := d.input.table.check(d.input.columns); err != nil {
+		return err
 	}
 	d.input.table.apply(x)
 	for _, further := range []*train.Dataset{d.validation, d.test} {
@@ -193,7 +318,8 @@ func (d *data) standardize(held []int32) error {
 	return nil
 }
 
-// measure returns the mean and the deviation of each column over the rows that are not left out.
+// measure returns the mean and the deviation of each column over the rows that are not left out: as float32, since the exported model
+// scales by these, and mean 100,000 with deviation 1 must not be rounded there only.
 func measure(x []float32, columns int, out []bool) standard {
 	s := standard{Mean: make([]float64, columns), Deviation: make([]float64, columns)}
 	rows := 0.0
@@ -216,11 +342,27 @@ func measure(x []float32, columns int, out []bool) standard {
 		}
 	}
 	for c := range columns {
+		s.Mean[c] = float64(float32(s.Mean[c]))
 		if s.Deviation[c] = math.Sqrt(s.Deviation[c]); s.Deviation[c] == 0 {
 			s.Deviation[c] = 1 // a constant column
 		}
 	}
 	return s
+}
+
+// leastDeviation is the one that Keras's Normalization, which an exported model scales with, puts in the place of any below;
+// mostDeviation is where a variance is no float32 any more.
+const leastDeviation, mostDeviation = 1e-7, 1.8e19
+
+// check returns an error for a column that the exported model could not scale.
+func (s standard) check(columns []string) error {
+	for c, d := range s.Deviation {
+		if d < leastDeviation || d > mostDeviation {
+			return fmt.Errorf("%w: column %q has a standard deviation of %.2g, and columns are scaled for %v to %v: give it in another unit", ErrData,
+				columns[c], d, leastDeviation, mostDeviation)
+		}
+	}
+	return nil
 }
 
 // pool gives all columns one deviation, the root of their mean variance.
