@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/cambium-go/cambium/images"
@@ -60,9 +61,13 @@ func reportedPreprocessing(report string) (images.Preprocess, bool, error) {
 	return how, true, nil
 }
 
-// rescales reports whether the first layers of a model bring 0 … 255 into range themselves.
+// rescales reports whether the first layers of a model bring 0 … 255 into range themselves. Layers that change an image's size or
+// augment it do not count.
 func rescales(m *keras.Model) bool {
-	for _, l := range m.Layers[:min(len(m.Layers), 4)] {
+	layers := slices.DeleteFunc(slices.Clone(m.Layers), func(l *keras.Layer) bool {
+		return strings.HasPrefix(l.Class, "Random") || l.Class == "Resizing" || l.Class == "CenterCrop"
+	})
+	for _, l := range layers[:min(len(layers), 4)] {
 		if l.Class == "Rescaling" || l.Class == "Normalization" || (l.Model != nil && rescales(l.Model)) {
 			return true
 		}

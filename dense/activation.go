@@ -2,6 +2,7 @@ package dense
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/cambium-go/cambium/dense/internal/kernel"
 	"github.com/cambium-go/cambium/train"
@@ -78,13 +79,15 @@ func ParseActivation(name string) (ActivationFunction, error) {
 	case "swish":
 		return SiLU, nil
 	}
+	names := []string{"linear", "leaky_relu", "elu", "swish"}
 	for _, a := range []ActivationFunction{ReLU, ReLU6, Sigmoid, HardSigmoid, Tanh, SELU, Softplus, Softsign, Exponential, SiLU, Mish,
 		GELU, GELUTanh, Softmax, Step} {
 		if a.name == name {
 			return a, nil
 		}
+		names = append(names, a.name)
 	}
-	return Linear, fmt.Errorf("%w: unknown activation %q", train.ErrOption, name)
+	return Linear, fmt.Errorf("%w: unknown activation %q: the activations are %s", train.ErrOption, name, strings.Join(names, ", "))
 }
 
 func (a ActivationFunction) applyDense(l *denseLayer) { l.activation = a }

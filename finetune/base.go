@@ -206,11 +206,15 @@ func (b *base) pooled(ctx context.Context, flat *graph.Graph, o *Options) (*grap
 	if err != nil {
 		return nil, fmt.Errorf("it does not take images of %v: %w", b.shape, err)
 	}
-	if features.DType() != tensor.Float32 || features.Rank() < 2 || features.Len() == 0 {
+	half := features.DType() == tensor.Float16 || features.DType() == tensor.BFloat16
+	if features.DType() != tensor.Float32 && !half || features.Rank() < 2 || features.Len() == 0 {
 		return nil, fmt.Errorf("%w: %s gives %v, not features of an image", ErrOption, b.cut, features)
 	}
 	builder := graph.NewBuilder()
 	out, keep := graph.Ref(b.cut), graph.Attrs{"T": tensor.Float32, "Tidx": tensor.Int32, "keep_dims": false}
+	if half { // of mixed precision: the head computes in float32, as Keras's layers do
+		out = builder.Op("Cast", "features/float32", []graph.Ref{out}, graph.Attrs{"SrcT": features.DType(), "DstT": tensor.Float32, "Truncate": false})
+	}
 	b.width = features.Len()
 	switch features.Rank() {
 	case 2:

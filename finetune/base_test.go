@@ -18,6 +18,7 @@ import (
 	"github.com/cambium-go/cambium/mnist"
 	"github.com/cambium-go/cambium/tensor"
 	"github.com/cambium-go/cambium/tfbridge"
+	"github.com/cambium-go/cambium/train"
 )
 
 // classifier builds x → Conv2D stem → MatMul, by the names and the last op that are given.
@@ -65,6 +66,15 @@ func TestFindFeatures(t *testing.T) {
 	_, err := findFeatures(classifier(t, "dense", ""), "block9")
 	require.ErrorIs(t, err, ErrOption)
 	require.ErrorContains(t, err, "block9")
+}
+
+// A base whose features are the same for every image is no base: its weights are missing, or its images are prepared wrongly.
+func TestFeaturesThatTellNothing(t *testing.T) {
+	for _, x := range [][]float32{{1, 2, 1, 2, 1, 2}, {1e-9, 2, 2e-9, 2, 3e-9, 2}} {
+		d := &data{classes: []string{"a", "b"}, input: input{features: true},
+			training: &train.Dataset{X: tensor.Must(tensor.Of(x, 3, 2)), Y: tensor.Must(tensor.Of([]int32{0, 1, 0}))}}
+		require.ErrorContains(t, d.standardize(nil), "the same features")
+	}
 }
 
 func TestFeatureCache(t *testing.T) {

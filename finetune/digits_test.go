@@ -14,6 +14,7 @@ import (
 	"github.com/cambium-go/cambium/keras"
 	"github.com/cambium-go/cambium/tensor"
 	"github.com/cambium-go/cambium/tfbridge"
+	"github.com/cambium-go/cambium/train"
 )
 
 // digitsBase is a network trained on the digits 0-4, and 50 images each of 5-9; scripts/export_digits_base.py made it.
@@ -90,8 +91,8 @@ func TestKerasModelOfBaseAndHead(t *testing.T) {
 		"features": func(*Options) {},
 		"a vector": func(o *Options) { o.Layer = "flatten" },
 		"pooled":   func(o *Options) { o.Layer = "conv2d_1" },
-		"unit":     func(o *Options) { o.Preprocess = "unit" },
-		"tf":       func(o *Options) { o.Preprocess = "tf" },
+		"unit":     func(o *Options) { o.Preprocess, o.Layer = "unit", "max_pooling2d" }, // deeper down, nothing is left of what is scaled twice
+		"tf":       func(o *Options) { o.Preprocess, o.Layer = "tf", "max_pooling2d" },
 		"hidden":   func(o *Options) { o.Hidden = []int{4}; o.Dropout = 0.1 },
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -132,4 +133,24 @@ func TestWrongBases(t *testing.T) {
 			require.NoDirExists(t, o.Out)
 		})
 	}
+}
+
+// A base of mixed precision gives its features as float16; the head has float32. Its Rescaling stands behind a layer that does not count.
+func TestABaseOfMixedPrecision(t *testing.T) {
+	o := digits(t, "base.keras")
+	half := map[string]any{"class_name": "DTypePolicy", "config": map[string]any{"name": "mixed_float16"}}
+	m, err := keras.NewSequential("mixed", keras.Input(28, 28, 1),
+		keras.LayerConfig{Class: "RandomFlip"}.With("mode", "horizontal"), keras.LayerConfig{Class: "RandomZoom"}.With("height_factor", 0.1),
+		keras.LayerConfig{Class: "CenterCrop"}.With("height", 28).With("width", 28), keras.Rescaling(1/127.5, -1),
+		keras.LayerConfig{Class: "Conv2D"}.With("filters", 4).With("kernel_size", []any{3.0, 3.0}).With("dtype", half))
+	require.NoError(t, err)
+	kernel, r := make([]float32, 3*3*4), train.NewRandom(1, 1)
+	for i := range kernel {
+		kernel[i] = float32(r.Float64()) - 0.5
+	}
+	require.NoError(t, m.SetWeights([]*tensor.Tensor{tensor.Must(tensor.Of(kernel, 3, 3, 1, 4)), tensor.Must(tensor.Of(make([]float32, 4)))}))
+	o.Base, o.Epochs = filepath.Join(t.TempDir(), "mixed.keras"), 1
+	require.NoError(t, keras.Write(o.Base, m))
+	run(t, o) // compares the exported models with the trained one
+	require.FileExists(t, filepath.Join(o.Out, "model.keras"))
 }

@@ -9,6 +9,7 @@ import (
 	_ "image/gif"  // formats that grey images are told from
 	_ "image/jpeg" // the same
 	_ "image/png"  // the same
+	"io/fs"
 	"math"
 	"os"
 	"path/filepath"
@@ -48,8 +49,11 @@ func loadFolder(ctx context.Context, o *Options, e *extractor) (*data, error) {
 	if r.side == 0 {
 		r.side = defaultImageSize
 	}
-	if gray(paths[0]) {
+	if gray(paths) {
 		r.mode = images.Gray
+	}
+	if err := r.foreign(root); err != nil {
+		return nil, err
 	}
 	d := &data{classes: classes, input: input{shape: []int{r.side, r.side, r.mode.Channels()}, scale: 1.0 / 255, preprocess: "none"}}
 	if e != nil {
@@ -233,14 +237,60 @@ func (r *folderReader) one(out []uint8, path string) error {
 	return nil
 }
 
-// gray reports whether an image file has no colours.
-func gray(path string) bool {
-	content, err := images.Content(path)
-	if err != nil {
-		return false
+// mostLookedAt is how many image files are asked for their colours.
+const mostLookedAt = 64
+
+// gray reports whether image files have no colours: some of them, spread over all, are asked. Those that cannot be read say nothing.
+func gray(paths []string) bool {
+	read := false
+	for i := range min(len(paths), mostLookedAt) {
+		content, err := images.Content(paths[i*len(paths)/min(len(paths), mostLookedAt)])
+		if err != nil {
+			continue
+		}
+		config, _, err := image.DecodeConfig(bytes.NewReader(content))
+		if err == nil && config.ColorModel != color.GrayModel && config.ColorModel != color.Gray16Model {
+			return false
+		}
+		read = read || err == nil
 	}
-	config, _, err := image.DecodeConfig(bytes.NewReader(content))
-	return err == nil && (config.ColorModel == color.GrayModel || config.ColorModel == color.Gray16Model)
+	return read
+}
+
+// foreignImages are the endings of image files that are not read.
+var foreignImages = []string{".webp", ".tif", ".tiff", ".heic", ".heif", ".avif", ".jfif", ".jp2", ".jxl", ".dng", ".svg"}
+
+// mostForeign is how many of them are named in the log.
+const mostForeign = 5
+
+// foreign lists the images of the classes' folders that are in a format that is not read.
+func (r *folderReader) foreign(root string) error {
+	found := 0
+	for _, class := range r.classes {
+		err := filepath.WalkDir(filepath.Join(root, class)+string(filepath.Separator), func(path string, entry fs.DirEntry, err error) error {
+			hidden := strings.HasPrefix(entry.Name(), ".")
+			switch {
+			case err != nil:
+				return err
+			case entry.IsDir() && hidden:
+				return fs.SkipDir
+			case entry.IsDir() || hidden || !slices.Contains(foreignImages, strings.ToLower(filepath.Ext(path))):
+				return nil
+			}
+			if found++; found <= mostForeign {
+				r.o.logf("skipped: %s: PNG, JPEG, GIF and BMP files are read", filepath.Clean(path))
+			}
+			r.skipped = append(r.skipped, filepath.Clean(path))
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	if found > mostForeign {
+		r.o.logf("skipped: %d more images in such formats", found-mostForeign)
+	}
+	return nil
 }
 
 func isDir(path string) bool {

@@ -5,8 +5,11 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"slices"
+	"strconv"
 	"strings"
 
+	"github.com/cambium-go/cambium/dense"
 	"github.com/cambium-go/cambium/images"
 	"github.com/cambium-go/cambium/train"
 )
@@ -197,13 +200,36 @@ func (o *Options) Validate() error {
 		return fmt.Errorf("%w: %d trials", ErrOption, o.Tune)
 	case o.Tune > 0 && o.ValidationSplit == 0:
 		return fmt.Errorf("%w: trials are compared on validation data, and the validation split is 0", ErrOption)
-	case o.Threads < 0:
-		return fmt.Errorf("%w: %d threads", ErrOption, o.Threads)
+	case o.Threads < 0 || o.Threads > mostThreads:
+		return fmt.Errorf("%w: %d threads are not between 0, which chooses, and %d", ErrOption, o.Threads, mostThreads)
 	}
 	if err := known("engine", o.Engine, "auto", "native", "tensorflow"); err != nil {
 		return err
 	}
+	if err := o.validateDevice(); err != nil {
+		return err
+	}
 	return o.validate()
+}
+
+// mostThreads is more than machines have, and less than a process may start.
+const mostThreads = 1024
+
+// validateDevice returns an error for a name of no device, and for a GPU where nothing would run on it.
+func (o *Options) validateDevice() error {
+	number, gpu := strings.CutPrefix(o.Device, "gpu")
+	if !gpu {
+		return known("device", o.Device, "", "auto", "cpu", "gpu", "gpu:N")
+	}
+	if number != "" {
+		if _, err := strconv.ParseUint(strings.TrimPrefix(number, ":"), 10, 16); err != nil || number[0] != ':' {
+			return fmt.Errorf("%w: unknown device %q: the choices are auto, cpu, gpu and gpu:N", ErrOption, o.Device)
+		}
+	}
+	if !o.NeedsTensorFlow() {
+		return fmt.Errorf("%w: device %s: the native engine computes on the CPU; engine tensorflow uses a GPU", ErrOption, o.Device)
+	}
+	return nil
 }
 
 func (h *Hyperparameters) validate() error {
@@ -212,6 +238,9 @@ func (h *Hyperparameters) validate() error {
 	}
 	if _, err := h.optimizer(); err != nil {
 		return wrap(ErrOption, err)
+	}
+	if err := checkActivation(h.Activation); err != nil {
+		return err
 	}
 	if h.Loss != "" {
 		if _, err := train.ParseLoss(h.Loss); err != nil {
@@ -242,6 +271,20 @@ func (h *Hyperparameters) validate() error {
 	}
 	if err := m.Validate(); err != nil {
 		return wrap(ErrOption, err)
+	}
+	return nil
+}
+
+// checkActivation returns an error if hidden layers cannot be trained and exported with an activation.
+func checkActivation(name string) error {
+	a, err := dense.ParseActivation(name)
+	switch {
+	case err != nil:
+		return wrap(ErrOption, err)
+	case a.Name() == dense.Step.Name():
+		return fmt.Errorf("%w: the activation step has slope 0 everywhere: nothing before it could learn", ErrOption)
+	case a.Name() == dense.GELUTanh.Name():
+		return fmt.Errorf("%w: Keras knows no activation %s by its name, so that the model could not be exported; gelu is close to it", ErrOption, name)
 	}
 	return nil
 }
@@ -278,12 +321,11 @@ func (h *Hyperparameters) network(inputs, outputs int, output string) train.MLP 
 }
 
 func known(what, value string, choices ...string) error {
-	for _, c := range choices {
-		if value == c {
-			return nil
-		}
+	if slices.Contains(choices, value) {
+		return nil
 	}
-	return fmt.Errorf("%w: unknown %s %q: the choices are %v", ErrOption, what, value, choices)
+	choices = slices.DeleteFunc(choices, func(c string) bool { return c == "" })
+	return fmt.Errorf("%w: unknown %s %q: the choices are %s", ErrOption, what, value, strings.Join(choices, ", "))
 }
 
 // wrapped is an error of another package that is also one of this package's kinds.

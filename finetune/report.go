@@ -1,6 +1,7 @@
 package finetune
 
 import (
+	"encoding/json"
 	"math"
 
 	"github.com/cambium-go/cambium/train"
@@ -55,6 +56,25 @@ type Measures struct {
 	MAE       float64        `json:"mae,omitempty"`
 	R2        float64        `json:"r2,omitempty"`
 	Worst     []Mistake      `json:"worst,omitempty"` // the wrong predictions that the model is surest of
+}
+
+// MarshalJSON writes the measures that the kind of target has, those that are 0 too.
+func (m Measures) MarshalJSON() ([]byte, error) {
+	if m.Confusion == nil && m.PerClass == nil && (m.MSE != 0 || m.MAE != 0 || m.R2 != 0) {
+		return json.Marshal(struct {
+			Loss float64 `json:"loss"`
+			MSE  float64 `json:"mse"`
+			MAE  float64 `json:"mae"`
+			R2   float64 `json:"r2"`
+		}{m.Loss, m.MSE, m.MAE, m.R2})
+	}
+	return json.Marshal(struct {
+		Loss      float64        `json:"loss"`
+		Accuracy  float64        `json:"accuracy"`
+		PerClass  []ClassMeasure `json:"per_class,omitempty"`
+		Confusion [][]int        `json:"confusion,omitempty"`
+		Worst     []Mistake      `json:"worst,omitempty"`
+	}{m.Loss, m.Accuracy, m.PerClass, m.Confusion, m.Worst})
 }
 
 // ClassMeasure is how well one class is told from the others.

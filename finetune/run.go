@@ -52,6 +52,9 @@ func Run(ctx context.Context, o Options) (_ *Report, err error) {
 	if err != nil {
 		return nil, err
 	}
+	if usual, err := o.optimizer(); err == nil { // Validate has looked
+		o.LearningRate = usual.LearningRate // the optimizer's own in place of 0
+	}
 	s := &session{o: o, engine: engine, evaluationBatch: 1024, drawn: map[string][]byte{}}
 	if o.Base != "none" {
 		if s.base, err = openBase(ctx, &s.o); err != nil {
@@ -215,7 +218,10 @@ func (s *session) newModel(h *Hyperparameters) (train.Trainable, error) {
 	m := h.network(s.data.training.Features(), s.outputs, s.output)
 	model, err := s.engine.new(m, s.loss(), o, s.o.Seed)
 	if err != nil {
-		return nil, fmt.Errorf("%s engine: %w", s.engine.name, err)
+		if err = fmt.Errorf("%s engine: %w", s.engine.name, err); errors.Is(err, train.ErrOption) {
+			err = wrap(ErrOption, err)
+		}
+		return nil, err
 	}
 	return model, nil
 }

@@ -293,7 +293,10 @@ func (d *data) standardize(held []int32) error {
 	}
 	d.input.table = measure(x, d.training.Features(), out)
 	if d.input.features {
-		d.input.table.pool()
+		if !d.input.table.pool() {
+			return fmt.Errorf("%w: the base gives all images the same features (standard deviation %.1g): are its weights, --preprocess and --layer right?",
+				ErrData, d.input.table.Deviation[0])
+		}
 	} else if err := d.input.table.check(d.input.columns); err != nil {
 		return err
 	}
@@ -365,8 +368,8 @@ func (s standard) check(columns []string) error {
 	return nil
 }
 
-// pool gives all columns one deviation, the root of their mean variance.
-func (s standard) pool() {
+// pool gives all columns one deviation, the root of their mean variance. It returns whether that is enough to tell samples apart.
+func (s standard) pool() bool {
 	variance := 0.0
 	for _, d := range s.Deviation {
 		if d != 1 { // of a constant column
@@ -374,12 +377,10 @@ func (s standard) pool() {
 		}
 	}
 	pooled := math.Sqrt(variance)
-	if pooled == 0 {
-		pooled = 1
-	}
 	for i := range s.Deviation {
 		s.Deviation[i] = pooled
 	}
+	return pooled >= leastDeviation
 }
 
 // apply scales rows in place.

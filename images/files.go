@@ -74,7 +74,7 @@ func imagesIn(dir string) ([]string, error) {
 
 // Classes reads a folder with one sub-folder of images per class, as keras.utils.image_dataset_from_directory does: the
 // classes are the sub-folders' names in sorted order, paths the image files below them (at any depth, each class sorted), and labels[i]
-// the place of paths[i]'s class. Hidden folders are skipped; a class without images is an error.
+// the place of paths[i]'s class. Hidden files and folders are skipped; a class without images is an error.
 func Classes(dir string) (classes, paths []string, labels []int, err error) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
@@ -88,6 +88,9 @@ func Classes(dir string) (classes, paths []string, labels []int, err error) {
 		before := len(paths)
 		// The trailing separator walks into a folder that is a symbolic link.
 		err := filepath.WalkDir(folder+string(filepath.Separator), func(path string, entry fs.DirEntry, err error) error {
+			if err == nil && entry.IsDir() && strings.HasPrefix(entry.Name(), ".") { // such as .ipynb_checkpoints, with copies of images
+				return fs.SkipDir
+			}
 			if err == nil && isImageName(entry.Name()) && !isDirectory(path) {
 				paths, labels = append(paths, filepath.Clean(path)), append(labels, len(classes))
 			}

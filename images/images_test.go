@@ -304,7 +304,8 @@ func TestExpand(t *testing.T) {
 
 func TestClasses(t *testing.T) {
 	dir := t.TempDir()
-	for _, name := range []string{"tulips/2.png", "tulips/1.png", "daisy/deep/er.jpg", "daisy/LICENSE", ".git/x.png", "README"} {
+	for _, name := range []string{"tulips/2.png", "tulips/1.png", "daisy/deep/er.jpg", "daisy/LICENSE", ".git/x.png", "README",
+		"tulips/.ipynb_checkpoints/1-checkpoint.png", "tulips/._1.png"} {
 		path := filepath.Join(dir, name)
 		require.NoError(t, os.MkdirAll(filepath.Dir(path), 0o755))
 		require.NoError(t, os.WriteFile(path, nil, 0o644))

@@ -1,6 +1,9 @@
 package train
 
-import "fmt"
+import (
+	"fmt"
+	"math"
+)
 
 // MLP describes a multi-layer perceptron, the network and the head that both engines build in the same way: inputs are
 // flattened; each hidden layer is Dense, the activation, Dropout; the output layer is Dense with its own activation.
@@ -29,8 +32,8 @@ func (m MLP) Validate() error {
 	if !(m.Dropout >= 0 && m.Dropout < 1) {
 		return fmt.Errorf("%w: dropout %v is not in [0, 1)", ErrOption, m.Dropout)
 	}
-	if !(m.L1 >= 0) || !(m.L2 >= 0) {
-		return fmt.Errorf("%w: L1 %v, L2 %v: a penalty is not negative", ErrOption, m.L1, m.L2)
+	if !(m.L1 >= 0 && m.L1 <= math.MaxFloat32) || !(m.L2 >= 0 && m.L2 <= math.MaxFloat32) {
+		return fmt.Errorf("%w: L1 %v, L2 %v: a penalty is a number from 0 up", ErrOption, m.L1, m.L2)
 	}
 	return nil
 }

@@ -157,6 +157,12 @@ func (f *flags) complete(c *cobra.Command) error {
 	if !changed("data") || !changed("out") {
 		return cli.UsageError("--data and --out are needed; see '%s --help'", c.CommandPath())
 	}
+	if changed("learning-rate") && f.LearningRate == 0 {
+		return cli.UsageError("--learning-rate 0: nothing would be learnt")
+	}
+	if changed("l2") && f.L2 < 0 {
+		return cli.UsageError("--l2 %v: a penalty is not negative", f.L2)
+	}
 	if f.Base == "none" {
 		for _, name := range []string{"preprocess", "layer"} {
 			if changed(name) {
