@@ -14,10 +14,12 @@
 //	keras       ┼──▶  graph  ──passes──▶      ┤
 //	*.pb        ┘                             └ dense    (native Go, dense networks)
 //
-// A Model may be called from any number of goroutines at once.
+// A Model may be called from any number of goroutines at once. [Inspect], [Scan] and [Convert] need no engine: they describe a
+// model, look for what it can do beside computing, and write it in another format. To train, see packages finetune, dense and
+// train.
 //
 // # Caveats
 //
-// The TensorFlow engine needs cgo and libtensorflow when the program is built; see docs/building.md. Without cgo the
-// package still reads every format, and [Load] says what is missing to run a model.
+// The TensorFlow engine needs cgo and libtensorflow when the program is built; see docs/building.md. Without cgo the package
+// still reads every format and runs dense networks; for other models [Load] says what is missing.
 package cambium

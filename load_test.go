@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -64,6 +65,17 @@ func TestLoadWithoutTensorFlowSaysWhatToInstall(t *testing.T) {
 	}
 	_, err := cambium.Load("scripts/testdata/models/strings/saved_model", nil)
 	require.ErrorContains(t, err, "libtensorflow")
+}
+
+// An error of the native engine names the model, once.
+func TestLoadNativeErrors(t *testing.T) {
+	for path, o := range map[string]cambium.Options{"README.md": {}, mlp + "my_mnist.keras": {Signature: "x"}, mlp + "saved_model": {Signature: "x"},
+		"scripts/testdata/mnist/cnn/frozen.pb": {}, "scripts/testdata/mnist/cnn/my_mnist.h5": {}, "no/such": {}} {
+		o.Engine = cambium.Native
+		_, err := cambium.Load(path, &o)
+		require.Error(t, err, path)
+		require.Equal(t, 1, strings.Count(err.Error(), path), "%v", err)
+	}
 }
 
 func TestLoadKnowsTheSignature(t *testing.T) {

@@ -24,7 +24,7 @@ type nativeModel struct {
 func loadNative(path string, opts *Options) (Model, error) {
 	m, sig, err := readNative(path, opts)
 	if err != nil {
-		return nil, fmt.Errorf("%s: native engine: %w", path, err)
+		return nil, err
 	}
 	return &nativeModel{model: m, signature: sig}, nil
 }
@@ -34,6 +34,12 @@ func readNative(path string, opts *Options) (*dense.Model, graph.Signature, erro
 	if err != nil {
 		return nil, graph.Signature{}, err
 	}
+	here := func(err error) error {
+		if err == nil {
+			return nil
+		}
+		return fmt.Errorf("%s: native engine: %w", path, err)
+	}
 	config := dense.Config{Threads: opts.Threads}
 	if format == Keras || format == H5 {
 		k, err := keras.Load(path, opts.Keras...)
@@ -42,10 +48,10 @@ func readNative(path string, opts *Options) (*dense.Model, graph.Signature, erro
 		}
 		sig := kerasSignature(k)
 		if opts.Signature != "" && opts.Signature != sig.Name {
-			return nil, sig, fmt.Errorf("%w: %s; the model has: %s", graph.ErrNoSignature, opts.Signature, sig.Name)
+			return nil, sig, here(fmt.Errorf("%w: %q; the model has %s", graph.ErrNoSignature, opts.Signature, sig.Name))
 		}
 		m, err := dense.FromKeras(k, config)
-		return m, sig, err
+		return m, sig, here(err)
 	}
 	g, err := ReadGraph(path, opts.Tags...)
 	if err != nil {
@@ -58,10 +64,10 @@ func readNative(path string, opts *Options) (*dense.Model, graph.Signature, erro
 	}
 	sig, err := g.Signature(opts.Signature)
 	if err != nil {
-		return nil, graph.Signature{}, err
+		return nil, graph.Signature{}, here(err)
 	}
 	m, err := dense.FromGraph(g, sig.Name, config)
-	return m, *sig, err
+	return m, *sig, here(err)
 }
 
 // kerasSignature is the signature that keras.Model.Graph gives a model.
