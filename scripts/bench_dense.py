@@ -152,6 +152,7 @@ def main():
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--only", default="ours,jax,keras,keras50,sklearn")
     parser.add_argument("--json")
+    parser.add_argument("--spread", action="store_true", help="print the slowest round too")
     args = parser.parse_args()
     makers = {"ours": ours, "jax": jax_epoch, "keras": lambda n, b: keras_epoch(n, b, 1), "keras50": lambda n, b: keras_epoch(n, b, 50),
               "sklearn": sklearn_epoch}
@@ -161,14 +162,17 @@ def main():
     for net in args.nets.split(","):
         for batch in map(int, args.batches.split(",")):
             runs = {n: f for n in names if (f := makers[n](net, batch))}
-            best = dict.fromkeys(runs, float("inf"))
+            times = {n: [] for n in runs}
             for _ in range(args.rounds):
                 for n, f in runs.items():
-                    best[n] = min(best[n], f())
-            results.append({"net": net, "batch": batch, "seconds": best})
+                    times[n].append(f())
+            best = {n: min(t) for n, t in times.items()}
+            results.append({"net": net, "batch": batch, "seconds": best, "rounds": times})
             cells = [f"{best[n]:8.4f}" + (f" ({best['ours'] / best[n]:4.2f})" if n != "ours" and "ours" in best else "       ")
                      if n in best else " " * 15 for n in names]
             print(f"{net:22} {batch:5} " + " ".join(f"{c:>16}" for c in cells), flush=True)
+            if args.spread:
+                print(" " * 29 + " ".join(f"{f'to {max(times[n]):.4f}' if n in times else '':>16}" for n in names), flush=True)
     if args.json:
         with open(args.json, "w") as f:
             json.dump(results, f, indent=1)

@@ -1,9 +1,9 @@
-// Command figures draws the pictures of docs/learn.md into docs/img:
+// Command figures draws the pictures of docs/learn.md and docs/performance.md into docs/img:
 //
 //	go run ./docs/figures                # all
 //	go run ./docs/figures gates xor      # some
 //
-// Those of MNIST fetch it the first time. The same seeds give the same pictures.
+// Those of MNIST fetch it the first time. The same seeds give the same pictures, but for growth, which measures times.
 package main
 
 import (
@@ -30,7 +30,7 @@ type figure struct {
 var figures = []figure{
 	{"gates", gates}, {"xor", xor}, {"activations", activations}, {"losses", losses}, {"optimizers", optimizers}, {"batches", batches},
 	{"rates", rates}, {"overfitting", overfitting}, {"threshold", threshold}, {"convolution", convolution}, {"mnist", mnistFigures},
-	{"transfer", transfer},
+	{"transfer", transfer}, {"growth", growth},
 }
 
 func main() {

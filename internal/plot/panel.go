@@ -200,7 +200,9 @@ func (s Series) add(p *plot.Plot, c color.RGBA, framed bool) error {
 	}
 	line.Color, line.Width = c, vg.Points(1.6)
 	p.Add(line)
-	p.Legend.Add(s.Name, line)
+	if s.Name != "" {
+		p.Legend.Add(s.Name, line)
+	}
 	return nil
 }
 
