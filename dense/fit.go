@@ -11,6 +11,9 @@ import (
 // Fit trains the model on a data set, as train.Fit: shuffling, mini-batches, validation, early stopping, checkpoints, history.
 // The metrics are Compile's unless c has its own.
 func (m *Model) Fit(ctx context.Context, d *train.Dataset, c train.Config) (*train.Result, error) {
+	if err := m.ready(); err != nil {
+		return nil, err
+	}
 	if c.Metrics == nil {
 		c.Metrics = m.metrics
 	}

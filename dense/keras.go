@@ -8,6 +8,7 @@ import (
 
 	"github.com/cambium-go/cambium/keras"
 	"github.com/cambium-go/cambium/tensor"
+	"github.com/cambium-go/cambium/train"
 )
 
 // ErrUnsupported says that a model has a layer or an op that the native engine does not have; the message names it.
@@ -19,6 +20,9 @@ var ErrUnsupported = errors.New("dense: unsupported")
 //
 // Errors wrap ErrUnsupported and name the layer.
 func FromKeras(k *keras.Model, c Config) (*Model, error) {
+	if k == nil {
+		return nil, fmt.Errorf("dense: %w: there is no Keras model", train.ErrOption)
+	}
 	if len(k.Inputs) != 1 || len(k.Outputs) != 1 {
 		return nil, fmt.Errorf("%w: model %s has %d inputs and %d outputs, one of each is needed", ErrUnsupported, k.Name, len(k.Inputs), len(k.Outputs))
 	}

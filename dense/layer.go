@@ -175,7 +175,9 @@ func WithActivityRegularizer(r Regularizer) DenseOption {
 func Dense(units int, options ...DenseOption) Layer {
 	l := denseLayer{units: units, kernelInitializer: GlorotUniform, biasInit: Zeros}
 	for _, o := range options {
-		o.applyDense(&l)
+		if o != nil {
+			o.applyDense(&l)
+		}
 	}
 	return l
 }
@@ -300,6 +302,12 @@ type frozenLayer struct{ Layer }
 // Frozen returns the layer with Keras's trainable=False: its weights stay as they are, and BatchNormalization uses its moving
 // statistics in training too.
 func Frozen(l Layer) Layer { return frozenLayer{l} }
+
+// isNil reports whether there is no layer, frozen or not.
+func isNil(l Layer) bool {
+	f, frozen := l.(frozenLayer)
+	return l == nil || frozen && isNil(f.Layer)
+}
 
 func (l frozenLayer) build(b *builder) error {
 	b.frozen = true

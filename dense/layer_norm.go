@@ -166,6 +166,11 @@ func (l normalizationLayer) build(b *builder) error {
 	if (l.mean != nil || l.variance != nil) && (len(l.mean) != width || len(l.variance) != width) {
 		return b.errorf("%w: %d means and %d variances for %d features", train.ErrOption, len(l.mean), len(l.variance), width)
 	}
+	for c := range l.mean {
+		if mean, variance := float64(l.mean[c]), float64(l.variance[c]); !(variance >= 0) || math.IsInf(variance, 0) || mean-mean != 0 {
+			return b.errorf("%w: mean %v and variance %v of feature %d", train.ErrOption, mean, variance, c)
+		}
+	}
 	var p [3]*parameter
 	for i, name := range []string{"mean", "variance", "count"} {
 		shape, init := []int{width}, Zeros

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -70,6 +71,9 @@ type layerInfo struct {
 // The error says which layer does not fit.
 func Sequential(layers ...Layer) (*Model, error) { return New(Config{}, layers...) }
 
+// mostThreads is more than machines have, and less than a process may start.
+const mostThreads = 1024
+
 // New is Sequential with a Config.
 func New(c Config, layers ...Layer) (*Model, error) {
 	if c.Name == "" {
@@ -78,6 +82,12 @@ func New(c Config, layers ...Layer) (*Model, error) {
 	m := &Model{name: c.Name, seed: c.Seed, threads: c.Threads, bounds: map[*bound]struct{}{}}
 	if len(layers) == 0 {
 		return nil, fmt.Errorf("dense: %w: a model needs layers, the first one Input", train.ErrOption)
+	}
+	if i := slices.IndexFunc(layers, isNil); i >= 0 {
+		return nil, fmt.Errorf("dense: %w: layer %d is nil", train.ErrOption, i+1)
+	}
+	if c.Threads < 0 || c.Threads > mostThreads {
+		return nil, fmt.Errorf("dense: %w: %d threads are not between 0, which means GOMAXPROCS, and %d", train.ErrOption, c.Threads, mostThreads)
 	}
 	if _, ok := layers[0].(inputLayer); !ok {
 		return nil, fmt.Errorf("dense: %w: the first layer must be Input, it is %s", train.ErrOption, layers[0].Class())
@@ -170,6 +180,9 @@ func (m *Model) Compile(o train.Optimizer, l train.Loss, metrics ...train.Metric
 	}
 	if err := l.Validate(); err != nil {
 		return err
+	}
+	if i := slices.IndexFunc(metrics, func(x train.Metric) bool { return x == nil }); i >= 0 {
+		return fmt.Errorf("dense: %w: metric %d is nil", train.ErrOption, i+1)
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -1,6 +1,7 @@
 package dense_test
 
 import (
+	"context"
 	"fmt"
 	"math"
 	"sync"
@@ -29,11 +30,15 @@ func TestWrongLayers(t *testing.T) {
 		{"units", []dense.Layer{input, dense.Dense(1 << 40)}},
 		{"[0, 1)", []dense.Layer{input, dense.Dropout(1)}},
 		{"[0, 1)", []dense.Layer{input, dense.Dropout(math.NaN())}},
+		{"layer 2 is nil", []dense.Layer{input, nil}},
+		{"layer 2 is nil", []dense.Layer{input, dense.Frozen(nil)}},
 		{"reshape", []dense.Layer{input, dense.Reshape(2, 0)}},
 		{"cannot hold", []dense.Layer{input, dense.Reshape(3, -1)}},
 		{"reshape", []dense.Layer{input, dense.Reshape(-1, -1)}},
 		{"epsilon", []dense.Layer{input, dense.BatchNormalization(dense.NormOptions{Epsilon: -1})}},
 		{"means", []dense.Layer{input, dense.Normalization([]float32{1}, []float32{1})}},
+		{"variance -1", []dense.Layer{dense.Input(1), dense.Normalization([]float32{1}, []float32{-1})}},
+		{"mean NaN", []dense.Layer{dense.Input(1), dense.Normalization([]float32{float32(math.NaN())}, []float32{1})}},
 		{"orthogonal", []dense.Layer{input, dense.Dense(2, dense.WithBiasInitializer(dense.Orthogonal(1)))}},
 		{"variance scaling", []dense.Layer{input, dense.Dense(2, dense.WithKernelInitializer(dense.VarianceScaling(1, "fan", "uniform")))}},
 	} {
@@ -263,6 +268,16 @@ func TestWrongUse(t *testing.T) {
 	require.ErrorIs(t, err, train.ErrOption)
 	require.Error(t, loose.Compile(train.Optimizer{}, train.Loss{Name: train.MeanSquaredError}))
 	require.Error(t, loose.Compile(train.SGD(1), train.Loss{}))
+	require.ErrorContains(t, loose.Compile(train.SGD(1), train.Loss{Name: train.MeanSquaredError}, nil), "metric 1 is nil")
+	for _, threads := range []int{-1, 100_000} {
+		_, err = dense.New(dense.Config{Threads: threads}, dense.Input(2), dense.Dense(2, nil))
+		require.ErrorIs(t, err, train.ErrOption)
+	}
+	_, err = loose.Fit(context.Background(), manySamples(1), train.Config{})
+	require.ErrorContains(t, err, "not compiled")
+	require.ErrorIs(t, loose.Store(nil), train.ErrOption)
+	_, err = dense.FromKeras(nil, dense.Config{})
+	require.ErrorIs(t, err, train.ErrOption)
 
 	require.NoError(t, m.Close())
 	require.NoError(t, m.Close())

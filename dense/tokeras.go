@@ -13,6 +13,9 @@ import (
 // loss, metrics and optimizer with the optimizer's state. From what keras.Write then writes, Python goes on training as m would. A
 // learning rate schedule is stored as the rate that it has now.
 func (m *Model) Store(k *keras.Model) error {
+	if k == nil {
+		return fmt.Errorf("dense: %w: there is no Keras model to store the weights in", train.ErrOption)
+	}
 	weights, err := m.Weights(true)
 	if err != nil {
 		return err

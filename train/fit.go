@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"slices"
 )
 
 // Config is how Fit trains. The zero value of a field is its default.
@@ -96,6 +97,12 @@ func Fit(ctx context.Context, m Trainable, d *Dataset, c Config) (*Result, error
 }
 
 func (c *Config) validate(m Trainable) error {
+	if m == nil {
+		return fmt.Errorf("%w: there is no model to train", ErrOption)
+	}
+	if i := slices.IndexFunc(c.Metrics, func(x Metric) bool { return x == nil }); i >= 0 {
+		return fmt.Errorf("%w: metric %d is nil", ErrOption, i+1)
+	}
 	if c.Epochs < 0 || c.BatchSize < 0 || c.OverfittingPatience < 0 || c.Block < 0 {
 		return fmt.Errorf("%w: %d epochs, batch size %d, overfitting patience %d, blocks of %d", ErrOption, c.Epochs, c.BatchSize, c.OverfittingPatience, c.Block)
 	}

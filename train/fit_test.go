@@ -333,11 +333,14 @@ func TestWrongConfig(t *testing.T) {
 		"patience": {EarlyStopping: &train.EarlyStopping{Patience: -1}}, "factor": {ReduceLROnPlateau: &train.ReduceLROnPlateau{Factor: 1}},
 		"monitor":   {EarlyStopping: &train.EarlyStopping{Monitor: "val_loss"}},
 		"index":     {ValidationIndices: []int32{99}},
+		"metric":    {Metrics: []train.Metric{nil}},
 		"scheduled": {ReduceLROnPlateau: &train.ReduceLROnPlateau{}},
 	} {
 		_, err := train.Fit(context.Background(), model(t, small, sparse, scheduled), traintest.Samples(small, sparse, 10), c)
 		require.ErrorIs(t, err, train.ErrOption, name)
 	}
+	_, err := train.Fit(context.Background(), nil, traintest.Samples(small, sparse, 10), train.Config{})
+	require.ErrorIs(t, err, train.ErrOption)
 }
 
 func TestDetectOverfitting(t *testing.T) {
