@@ -48,13 +48,9 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", default=pathlib.Path(__file__).resolve().parent / "testdata" / "unfreeze")
     args = parser.parse_args()
-    parity.MODELS = {"blocks": (blocks, 8), "mixed": (mixed, 6)}
-    parity.WAYS = [way for way in parity.WAYS if way[0] != "part"]
-    parity.os.environ["PARITY"] = "all"
-    for name in parity.MODELS:
+    for name, build, side in (("blocks", blocks, 8), ("mixed", mixed, 6)):
         folder = pathlib.Path(args.out) / name
-        folder.mkdir(parents=True, exist_ok=True)
-        parity.make(name, folder, 5)
+        parity.make(build, side, folder, 5, (parity.FROZEN, parity.BATCH_STATISTICS))
         shutil.rmtree(folder / "saved_model")  # too large to keep; parity_unfreeze.py looks at some
 
 
