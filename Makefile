@@ -78,9 +78,9 @@ test-cross: # for another processor everything compiles, its tests too, and the 
 	for tool in '$(CACHE)'/cross/*; do ! grep -q /ld-linux "$$tool" || { echo "$$tool is not static" >&2; exit 1; }; done
 
 .PHONY: test-race
-test-race: libtensorflow # TensorFlow's own threads are opaque to the race detector
+test-race: libtensorflow # TensorFlow's own threads are opaque to the race detector; -short: what one goroutine does many times has no races
 	$(TENSORFLOW) packages="$$($(WITHOUT_C))" && test -n "$$packages" && \
-	$(GO) test $(TESTFLAGS) -race $$packages
+	$(GO) test $(TESTFLAGS) -race -short $$packages
 
 .PHONY: corpus
 corpus: libtensorflow ## the tests that read public models, in CAMBIUM_CORPUS and CAMBIUM_DATA
