@@ -43,6 +43,9 @@ func Detect(path string) (Format, error) {
 	if err != nil {
 		return "", err
 	}
+	if !info.IsDir() && !info.Mode().IsRegular() { // opening a pipe would wait for its writer
+		return "", fmt.Errorf("%s: %w: neither a file nor a directory (%v)", path, ErrFormat, info.Mode())
+	}
 	if info.IsDir() {
 		if savedmodel.IsSavedModel(path) {
 			return SavedModel, nil

@@ -151,3 +151,9 @@ func TestPreprocessing(t *testing.T) {
 	require.Error(t, err)
 	require.NotErrorIs(t, err, fs.ErrNotExist)
 }
+
+func TestDetectRefusesWhatIsNoFile(t *testing.T) {
+	_, err := cambium.Detect(os.DevNull) // a pipe, of which opening would wait for a writer, is refused the same way
+	require.ErrorIs(t, err, cambium.ErrFormat)
+	require.ErrorContains(t, err, "neither a file nor a directory")
+}

@@ -60,6 +60,30 @@ func (p Port) Tensors() []string {
 	return t
 }
 
+// Parts returns the ports with composite ones (a sparse tensor, say) replaced by their parts, which are named "port/values",
+// "port/indices" and so on. Parts without an element type of their own are int64, as indices and sizes are.
+func Parts(ports []Port) []Port {
+	var parts []Port
+	for _, p := range ports {
+		if len(p.Components) == 0 {
+			parts = append(parts, p)
+			continue
+		}
+		for _, part := range sortedKeys(p.Components) {
+			d, ok := p.Types[part]
+			switch {
+			case ok:
+			case part == "values":
+				d = p.DType
+			default:
+				d = tensor.Int64
+			}
+			parts = append(parts, Port{Name: p.Name + "/" + part, DType: d, Tensor: p.Components[part]})
+		}
+	}
+	return parts
+}
+
 func sortPorts(p []Port) {
 	slices.SortFunc(p, func(a, b Port) int { return strings.Compare(a.Name, b.Name) })
 }

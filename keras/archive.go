@@ -156,11 +156,6 @@ func (a *archive) model(o *options) (*Model, error) {
 		}
 		version, _ = v["keras_version"].(string)
 	}
-	m, err := fromConfigWith(config, version, func(m *Model) error { return a.readAssets(m) })
-	if err != nil {
-		return nil, err
-	}
-	m.Format = "keras"
 	r, n, err := a.open("model.weights.h5")
 	if errors.Is(err, errMissing) {
 		return nil, fmt.Errorf("%w: the archive has no model.weights.h5", ErrFormat)
@@ -173,6 +168,11 @@ func (a *archive) model(o *options) (*Model, error) {
 		return nil, fmt.Errorf("model.weights.h5: %w", err)
 	}
 	s := &store{root: f.Root(), done: map[*Layer]bool{}}
+	m, err := fromConfigWith(config, version, func(m *Model) error { return errors.Join(a.readAssets(m), s.readFrequencies(m)) })
+	if err != nil {
+		return nil, err
+	}
+	m.Format = "keras"
 	s.loadModel(m, "")
 	m.OptimizerState = s.list("optimizer/vars")
 	return m, nil
@@ -181,7 +181,7 @@ func (a *archive) model(o *options) (*Model, error) {
 // readAssets gives the lookup layers the vocabularies that stand beside the weights.
 func (a *archive) readAssets(m *Model) error {
 	return eachPath(m, "", true, func(l *Layer, at string) error {
-		for _, name := range []string{"vocabulary.txt", "_lookup_layer/vocabulary.txt", "idf_weights.npy"} {
+		for _, name := range []string{"vocabulary.txt", "_lookup_layer/vocabulary.txt"} {
 			data, err := a.bytes("assets/" + at + "/" + name)
 			if err != nil {
 				return err
@@ -259,6 +259,36 @@ func containerName(l *Layer, reading bool, count map[string]int) string {
 type store struct {
 	root *hdf5.Group
 	done map[*Layer]bool
+}
+
+// readFrequencies gives the lookup layers the inverse document frequencies that adapt found, which stand among the weights
+// but are none of the layer's own.
+func (s *store) readFrequencies(m *Model) error {
+	return eachPath(m, "", true, func(l *Layer, at string) error {
+		if !l.looksUp() {
+			return nil
+		}
+		for _, where := range []string{at, at + "/_lookup_layer"} {
+			g := s.group(where + "/vars")
+			if g == nil || !g.Has("idf_weights") {
+				continue
+			}
+			ds, err := g.Dataset("idf_weights")
+			if err != nil {
+				return err
+			}
+			t, err := readTensor(ds)
+			if err != nil {
+				return err
+			}
+			if t, err = t.Cast(tensor.Float64); err != nil {
+				return err
+			}
+			l.idf, err = tensor.Data[float64](t)
+			return err
+		}
+		return nil
+	})
 }
 
 // layouts are the places where versions keep the weights of a layer's parts.

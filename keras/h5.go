@@ -134,7 +134,7 @@ func loadLayers(m *Model, g *hdf5.Group, backend string) {
 	check(err)
 	for _, n := range layerNames {
 		s := readSaved(g, n)
-		if l := m.byName[n]; l != nil && len(l.Variables()) == 0 && (l.Class == "TextVectorization" || strings.HasSuffix(l.Class, "Lookup")) {
+		if l := m.byName[n]; l != nil && len(l.Variables()) == 0 && l.looksUp() {
 			continue // tf.keras keeps idf_weights among the weights too
 		}
 		if len(s.weights) > 0 {

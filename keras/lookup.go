@@ -70,6 +70,7 @@ func vocabularyOf(l *Layer, mode string, textual bool) vocabulary {
 	if c.Bool("pad_to_max_tokens", false) && c.has("max_tokens") {
 		v.depth = c.Int("max_tokens", v.depth)
 	}
+	v.idf = l.idf
 	if c.has("idf_weights") {
 		v.idf, _ = c.numbers("idf_weights")
 	}
@@ -142,8 +143,8 @@ func (c *Call) find(v vocabulary, x Value, mode string) Value {
 	ids := c.op("LookupTableFindV2", []Value{handle, x, def}, graph.Attrs{"Tin": x.DType, "Tout": tensor.Int64}, tensor.Int64, x.Shape)
 	if v.oov > 1 {
 		var hash Value
-		if v.strings {
-			hash = c.op("StringToHashBucketFast", []Value{x}, graph.Attrs{"num_buckets": v.oov}, tensor.Int64, x.Shape)
+		if v.strings || c.config().String("oov_method", "floormod") == "farmhash" {
+			hash = c.hash(x, v.oov)
 		} else {
 			hash = c.binary("FloorMod", x, c.constant(tensor.Scalar(int64(v.oov))))
 		}
@@ -175,7 +176,7 @@ func (c *Call) output(v vocabulary, ids Value, mode string) Value {
 	}
 	counts := c.encode(ids, "count", v.depth, d, nil)
 	if v.idf == nil {
-		fail(ErrUnsupported, "output_mode tf_idf without idf_weights in the configuration")
+		fail(ErrUnsupported, "output_mode tf_idf without idf_weights: they are neither in the configuration nor among the weights")
 	}
 	return c.mul(counts, c.floats(v.weights(), d, v.depth))
 }
@@ -200,12 +201,15 @@ func (v vocabulary) weights() []float64 {
 // variables; nil for other layers.
 func (l *Layer) idfWeights() *tensor.Tensor {
 	textual := l.Class == "TextVectorization"
-	if !textual && !strings.HasSuffix(l.Class, "Lookup") || !l.Config.has("idf_weights") || l.Config.String("output_mode", "int") != "tf_idf" {
+	if !l.looksUp() || l.Config.String("output_mode", "int") != "tf_idf" {
 		return nil
 	}
 	v := vocabularyOf(l, "tf_idf", l.Class == "StringLookup")
 	if textual {
-		v = vocabularyOf(&Layer{Config: withMask(l.Config), assets: l.assets}, "tf_idf", true)
+		v = vocabularyOf(l.textLookup(), "tf_idf", true)
+	}
+	if v.idf == nil {
+		return nil
 	}
 	t, err := tensor.Must(tensor.Of(v.weights(), v.depth)).Cast(tensor.Float32)
 	check(err)
@@ -251,7 +255,7 @@ func callTextVectorization(c *Call) []Value {
 	if cfg.has("ngrams") {
 		tokens = c.ngrams(tokens)
 	}
-	v := vocabularyOf(&Layer{Config: withMask(cfg), assets: c.Layer.assets}, mode, true)
+	v := vocabularyOf(c.Layer.textLookup(), mode, true)
 	ids := c.find(v, tokens.values, mode)
 	length := cfg.Int("output_sequence_length", -1)
 	if mode != "int" {
@@ -260,12 +264,17 @@ func callTextVectorization(c *Call) []Value {
 	return []Value{c.pack(ids, tokens, length, 0)}
 }
 
-// withMask adds the empty mask token that TextVectorization's own lookup has.
-func withMask(c Config) Config {
-	c = c.clone()
+// textLookup is the lookup layer within a TextVectorization: the same vocabulary, and an empty mask token.
+func (l *Layer) textLookup() *Layer {
+	c := l.Config.clone()
 	c["mask_token"] = ""
 	c["num_oov_indices"] = 1.0
-	return c
+	return &Layer{Config: c, assets: l.assets, idf: l.idf}
+}
+
+// looksUp reports whether the layer has a vocabulary.
+func (l *Layer) looksUp() bool {
+	return l.Class == "TextVectorization" || strings.HasSuffix(l.Class, "Lookup")
 }
 
 // standardize lowers the case and removes punctuation, as the layer says.
@@ -360,32 +369,41 @@ func (c *Call) pack(values Value, r ragged, length, fill int) Value {
 			"row_partition_types": []string{"ROW_SPLITS"}}, tensor.Int64, tensor.Shape{rows, length})
 }
 
+// text writes numbers as strings.
+func (c *Call) text(x Value) Value {
+	if x.DType == tensor.String {
+		return x
+	}
+	return c.op("AsString", []Value{x}, graph.Attrs{"T": x.DType, "precision": -1, "scientific": false, "shortest": false, "width": -1, "fill": ""},
+		tensor.String, x.Shape)
+}
+
+// hash puts strings or integers into bins: by FarmHash64, or by SipHash64 where the layer has a salt.
+func (c *Call) hash(x Value, bins int) Value {
+	x = c.text(x)
+	salt := c.config().ints("salt")
+	if len(salt) == 0 {
+		return c.op("StringToHashBucketFast", []Value{x}, graph.Attrs{"num_buckets": bins}, tensor.Int64, x.Shape)
+	}
+	if len(salt) == 1 {
+		salt = append(salt, salt[0])
+	}
+	return c.op("StringToHashBucketStrong", []Value{x}, graph.Attrs{"num_buckets": bins, "key": salt}, tensor.Int64, x.Shape)
+}
+
 // callHashing puts strings or integers into bins by a hash.
 func callHashing(c *Call) []Value {
-	x, bins := c.x(), c.config().positive("num_bins")
-	key := x
-	if x.DType != tensor.String {
-		key = c.op("AsString", []Value{x}, graph.Attrs{"T": x.DType, "precision": -1, "scientific": false, "shortest": false, "width": -1, "fill": ""},
-			tensor.String, x.Shape)
-	}
+	x, bins := c.text(c.x()), c.config().positive("num_bins")
 	usable := bins
 	masked := c.config().has("mask_value")
 	if masked && bins > 1 {
 		usable--
 	}
-	var ids Value
-	if salt := c.config().ints("salt"); len(salt) > 0 {
-		if len(salt) == 1 {
-			salt = append(salt, salt[0])
-		}
-		ids = c.op("StringToHashBucketStrong", []Value{key}, graph.Attrs{"num_buckets": usable, "key": salt}, tensor.Int64, x.Shape)
-	} else {
-		ids = c.op("StringToHashBucketFast", []Value{key}, graph.Attrs{"num_buckets": usable}, tensor.Int64, x.Shape)
-	}
+	ids := c.hash(x, usable)
 	if masked && bins > 1 {
 		ids = c.add(ids, c.constant(tensor.Scalar(int64(1))))
 		mask := c.constant(tensor.Scalar(c.config().strings2("mask_value")))
-		ids = c.choose(c.compare("Equal", key, mask), c.constant(tensor.Scalar(int64(0))), ids)
+		ids = c.choose(c.compare("Equal", x, mask), c.constant(tensor.Scalar(int64(0))), ids)
 	}
 	mode := c.config().String("output_mode", "int")
 	if mode == "int" {

@@ -82,6 +82,7 @@ type Layer struct {
 	trainable   bool
 	path        string            // "model/layer/sublayer", for messages and the names of nodes
 	assets      map[string][]byte // vocabularies that stand beside the weights in a .keras archive
+	idf         []float64         // inverse document frequencies that stand among them
 }
 
 // Variable is one weight of a layer.

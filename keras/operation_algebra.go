@@ -206,3 +206,51 @@ func opSparsemax(o *opCall) Value {
 	y, back := o.lastAxis(o.tensor(0, "x"), o.settings(1, "axis").Int("axis", -1))
 	return back(o.sparsemax(y))
 }
+
+// present replaces what is no number, and tells where it was.
+func (o *opCall) present(x Value, by float64) (y, missing Value) {
+	missing = o.compare("NotEqual", x, x)
+	return o.choose(missing, o.scalar(by, x.DType), x), missing
+}
+
+// opNumbers reduces over axes what is a number; the largest and smallest of none is NaN.
+func opNumbers(op string, neutral float64) func(*opCall) Value {
+	return func(o *opCall) Value {
+		x := o.tensor(0, "x")
+		axes, keep := o.axes(x), o.config().Bool("keepdims", false)
+		if !floating(x.DType) {
+			return o.reduce(op, x, keep, axes...)
+		}
+		x, missing := o.present(x, neutral)
+		y := o.reduce(op, x, keep, slices.Clone(axes)...)
+		if op == "Sum" || op == "Prod" {
+			return y
+		}
+		none := o.reduce("All", missing, keep, axes...)
+		return o.choose(none, o.scalar(math.NaN(), x.DType), y)
+	}
+}
+
+// opNumbersMean is the mean of what is a number.
+func opNumbersMean(o *opCall) Value {
+	x := o.tensor(0, "x")
+	if !floating(x.DType) {
+		x = o.cast(x, tensor.Float32)
+	}
+	axes, keep := o.axes(x), o.config().Bool("keepdims", false)
+	y, missing := o.present(x, 0)
+	count := o.reduce("Sum", o.cast(o.not(missing), x.DType), keep, slices.Clone(axes)...)
+	return o.div(o.reduce("Sum", y, keep, axes...), count)
+}
+
+// opMoments gives mean and variance over axes.
+func opMoments(o *opCall) []Value {
+	x := o.tensor(0, "x")
+	s := o.settings(1, "axes", "keepdims")
+	axes := s.ints("axes")
+	mean, variance := o.moments(x, slices.Clone(axes)...)
+	if !s.Bool("keepdims", false) {
+		mean, variance = o.squeeze(mean, slices.Clone(axes)...), o.squeeze(variance, axes...)
+	}
+	return []Value{mean, variance}
+}

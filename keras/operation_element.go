@@ -149,3 +149,98 @@ func opShape(o *opCall) Value {
 	x := o.tensor(0, "input", "x")
 	return o.op("Shape", []Value{x}, graph.Attrs{"T": x.DType, "out_type": tensor.Int32}, tensor.Int32, tensor.Shape{x.rank()})
 }
+
+// opConvert is convert_to_tensor: what it is given, perhaps as another type.
+func opConvert(o *opCall) Value {
+	x := o.tensor(0, "x")
+	if name := o.config().String("dtype", ""); name != "" {
+		return o.cast(x, dtypeNamed(name))
+	}
+	return o.unary("Identity", x).masked(x.Mask)
+}
+
+// opSaturate casts; what the type cannot hold becomes the nearest number that it can.
+func opSaturate(o *opCall) Value {
+	x := o.tensor(0, "x")
+	d := dtypeNamed(o.settings(1, "dtype").String("dtype", ""))
+	if bits := 8 * d.Size(); !floating(d) && bits < 32 {
+		low, high := -math.Ldexp(1, bits-1), math.Ldexp(1, bits-1)-1
+		if d == tensor.Uint8 || d == tensor.Uint16 {
+			low, high = 0, math.Ldexp(1, bits)-1
+		}
+		return o.cast(o.clip(x, low, high), d)
+	}
+	if x.DType != d && !(floating(x.DType) && floating(d)) {
+		fail(ErrUnsupported, "a saturating cast of %v to %v", x.DType, d)
+	}
+	return o.cast(x, d)
+}
+
+// opPresent is the maximum or minimum of the two that is a number.
+func opPresent(op string) func(*opCall) Value {
+	return func(o *opCall) Value {
+		a, b := o.pair()
+		y := o.binary(op, a, b)
+		if !floating(a.DType) {
+			return y
+		}
+		return o.choose(o.compare("NotEqual", a, a), b, o.choose(o.compare("NotEqual", b, b), a, y))
+	}
+}
+
+// opHeaviside is 0 below zero, 1 above, and the second argument at zero.
+func opHeaviside(o *opCall) Value {
+	a, b := o.pair()
+	if !floating(a.DType) {
+		a, b = o.cast(a, tensor.Float32), o.cast(b, tensor.Float32)
+	}
+	zero := o.scalar(0, a.DType)
+	return o.choose(o.compare("Less", a, zero), zero, o.choose(o.compare("Greater", a, zero), o.scalar(1, a.DType), b))
+}
+
+// opLogAddExp2 is log2(2^a + 2^b).
+func opLogAddExp2(o *opCall) Value {
+	a, b := o.pair()
+	gap := o.unary("Exp", o.scale(o.unary("Abs", o.sub(a, b)), -math.Ln2))
+	return o.add(o.binary("Maximum", a, b), o.scale(o.unary("Log1p", gap), 1/math.Ln2))
+}
+
+// opSinc is sin(πx)/(πx), and 1 at zero.
+func opSinc(o *opCall) Value {
+	x := o.tensor(0, "x")
+	at := o.scale(x, math.Pi)
+	one := o.scalar(1, x.DType)
+	zero := o.compare("Equal", x, o.scalar(0, x.DType))
+	return o.choose(zero, one, o.div(o.unary("Sin", at), o.choose(zero, one, at)))
+}
+
+// opDivideNoNan gives 0 where the divisor is 0.
+func opDivideNoNan(o *opCall) Value {
+	a, b := o.pair()
+	if !floating(a.DType) {
+		a, b = o.cast(a, tensor.Float32), o.cast(b, tensor.Float32)
+	}
+	return o.binary("DivNoNan", a, b)
+}
+
+func opIsInfinite(sign int) func(*opCall) Value {
+	return func(o *opCall) Value {
+		x := o.tensor(0, "x")
+		if !floating(x.DType) {
+			x = o.cast(x, tensor.Float32)
+		}
+		return o.compare("Equal", x, o.scalar(math.Inf(sign), x.DType))
+	}
+}
+
+// opColors converts between RGB and HSV.
+func opColors(op string) func(*opCall) Value {
+	return func(o *opCall) Value {
+		x := o.tensor(0, "images")
+		if !o.config().channelsFirst() {
+			return o.unary(op, x)
+		}
+		y, back := o.lastAxis(x, -3)
+		return back(o.unary(op, y))
+	}
+}

@@ -363,3 +363,86 @@ func opRoll(o *opCall) Value {
 	}
 	return o.op("Roll", []Value{x, shift, o.ints(axis...)}, graph.Attrs{"T": x.DType, "Tshift": tensor.Int32, "Taxis": tensor.Int32}, x.DType, x.Shape)
 }
+
+// opAppend joins two tensors along an axis, or all their elements.
+func opAppend(o *opCall) Value {
+	a, b := o.pair()
+	if n, ok := number(o.settings(2, "axis")["axis"]); ok {
+		return o.concat(int(n), a, b)
+	}
+	return o.concat(0, o.reshape(a, o.times(o.dims(a)...)), o.reshape(b, o.times(o.dims(b)...)))
+}
+
+// opDepthStack joins along the third axis.
+func opDepthStack(o *opCall) Value {
+	list := o.list("xs")
+	for i, x := range list {
+		if x.rank() == 1 {
+			x = o.expand(x, 0)
+		}
+		if x.rank() == 2 {
+			x = o.expand(x, 2)
+		}
+		list[i] = x
+	}
+	return o.concat(2, list...)
+}
+
+func opFlipAxis(axis int) func(*opCall) Value {
+	return func(o *opCall) Value { return o.reverse(o.tensor(0, "x"), axis) }
+}
+
+// opSlice cuts a block of a shape out of a tensor; -1 means the rest of an axis.
+func opSlice(o *opCall) Value {
+	x := o.tensor(0, "inputs", "x")
+	v, _ := o.arg(1, "start_indices")
+	begins, sizes := o.sizes(v), o.settings(2, "shape").ints("shape")
+	if len(begins) != x.rank() || len(sizes) != x.rank() {
+		fail(ErrFormat, "a block of shape %v at %d places in a tensor of shape %v", sizes, len(begins), x.Shape)
+	}
+	shape := x.Shape.Clone()
+	for i, n := range sizes {
+		switch {
+		case n >= 0:
+			shape[i] = n
+		case begins[i].n >= 0 && shape[i] >= 0:
+			shape[i] -= begins[i].n
+		default:
+			shape[i] = -1
+		}
+	}
+	begin, _ := o.shapeVector(begins, false)
+	return o.op("Slice", []Value{x, begin, o.ints(sizes...)}, graph.Attrs{"T": x.DType, "Index": tensor.Int32}, x.DType, shape)
+}
+
+// opArraySplit cuts an axis into parts whose sizes differ by 1 at most, or at places; axis -1 is the argument.
+func opArraySplit(axis int) operation {
+	return func(o *opCall) []Value {
+		x := o.tensor(0, "x")
+		s := o.settings(1, "indices_or_sections", "axis")
+		at := axis
+		if at < 0 {
+			at = s.Int("axis", 0)
+		}
+		at = x.axis(at)
+		n, equal := number(s["indices_or_sections"])
+		places := s.ints("indices_or_sections")
+		if equal {
+			places = nil
+			length, parts := x.Shape[at], int(n)
+			if length < 0 || parts < 1 {
+				fail(ErrUnsupported, "axis %d of shape %v in %v parts", at, x.Shape, n)
+			}
+			for i := 1; i < bounded(parts, "the number of parts"); i++ {
+				places = append(places, i*(length/parts)+min(i, length%parts))
+			}
+		}
+		var out []Value
+		begin := 0
+		for _, end := range places {
+			out = append(out, o.strided(x, at, begin, end, 1, false))
+			begin = end
+		}
+		return append(out, o.strided(x, at, begin, 0, 1, true))
+	}
+}

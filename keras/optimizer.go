@@ -240,6 +240,9 @@ func writtenLoss(v any) any {
 		return out
 	case map[string]any:
 		class, config, ok := objectOf(v)
+		if _, name := v["config"].(string); ok && name {
+			return v // a function of the user's own, by name
+		}
 		out := map[string]any{}
 		if !ok {
 			for k, x := range v {

@@ -190,7 +190,7 @@ var noFormat = []string{"ZeroPadding1D", "Resizing", "CenterCrop", "Rescaling"}
 
 // newDefaults are settings that only Keras 3 has, with the value that can be left out.
 var newDefaults = map[string]any{"renorm": false, "renorm_momentum": 0.99, "rms_scaling": false, "use_gate": false, "pad_to_aspect_ratio": false,
-	"antialias": false, "fill_mode": "constant", "fill_value": 0.0, "optional": false, "sparse": false, "ragged": false, "ensure_shape": false}
+	"antialias": false, "fill_mode": "constant", "fill_value": 0.0, "optional": false, "sparse": false, "ragged": false, "ensure_shape": false, "oov_method": "floormod"}
 
 // oldSettings are settings of Keras 1 and 2 that Keras 3 refuses.
 var oldSettings = []string{"time_major", "input_dtype", "input_length", "batch_input_shape", "forget_bias_init", "consume_less", "W_regularizer",
@@ -211,6 +211,7 @@ func (l *Layer) writtenConfig() map[string]any {
 		case l.age < keras3 && k == "input_dim" && l.Class != "Embedding":
 		case l.Class == "DepthwiseConv2D" && (k == "groups" || k == "filters"):
 		case k == "batch_shape" && l.Class != "InputLayer":
+		case k == "trainable" && strings.HasPrefix(l.Class, "SpatialDropout"): // Keras 3 refuses it
 		case k == "dtype":
 			out[k] = dtypeName(v)
 		default:

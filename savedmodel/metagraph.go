@@ -13,6 +13,7 @@ import (
 
 	"github.com/cambium-go/cambium/graph"
 	"github.com/cambium-go/cambium/internal/tfproto"
+	"github.com/cambium-go/cambium/tensor"
 )
 
 // The pseudo-signatures by which TensorFlow 2 names its init and train ops, and the collections in which TensorFlow 1 does.
@@ -82,7 +83,7 @@ func ports(infos map[string]*tfproto.TensorInfo) []graph.Port {
 				"dense_shape": e.CooSparse.GetDenseShapeTensorName(),
 			}
 		case *tfproto.TensorInfo_CompositeTensor_:
-			p.Components = components(e.CompositeTensor)
+			setComponents(&p, e.CompositeTensor)
 		default:
 			p.Tensor = info.GetName()
 		}
@@ -92,10 +93,10 @@ func ports(infos map[string]*tfproto.TensorInfo) []graph.Port {
 	return list
 }
 
-// components names the parts of a composite tensor in the order in which its type flattens itself: a ragged tensor into
-// "values" and its row splits, everything else by number.
-func components(t *tfproto.TensorInfo_CompositeTensor) map[string]string {
-	parts := map[string]string{}
+// setComponents describes a composite tensor, of which the file says no more than its parts and its Python class. The parts come
+// in the order in which the class flattens itself: a ragged tensor into "values" and its row splits, everything else by number.
+func setComponents(p *graph.Port, t *tfproto.TensorInfo_CompositeTensor) {
+	p.Components, p.Types, p.Shapeless = map[string]string{}, map[string]tensor.DType{}, false
 	class := t.GetTypeSpec().GetTypeSpecClassName()
 	for i, c := range t.GetComponents() {
 		name := "component_" + strconv.Itoa(i)
@@ -107,9 +108,16 @@ func components(t *tfproto.TensorInfo_CompositeTensor) map[string]string {
 		case class == "RaggedTensorSpec":
 			name = "row_splits_" + strconv.Itoa(i-1)
 		}
-		parts[name] = c.GetName()
+		p.Components[name], p.Types[name] = c.GetName(), graph.DTypeOf(c.GetDtype())
 	}
-	return parts
+	if d := p.Types["values"]; p.DType == tensor.Invalid {
+		p.DType = d
+	}
+	for _, part := range t.GetTypeSpec().GetTypeState().GetTupleValue().GetValues() {
+		if s := part.GetTensorShapeValue(); s != nil {
+			p.Shape = graph.ShapeOf(s)
+		}
+	}
 }
 
 // init finds the op to run after restoring, and the assets to feed to it.

@@ -19,7 +19,9 @@ func TestMetaGraphDef(t *testing.T) {
 		signature_def { key: "s" value {
 			inputs { key: "sparse" value { dtype: DT_FLOAT tensor_shape { unknown_rank: true } coo_sparse { values_tensor_name: "a:0" indices_tensor_name: "b:0" dense_shape_tensor_name: "b:1" } } }
 			inputs { key: "sparse2" value { composite_tensor { type_spec { type_spec_class_name: "SparseTensorSpec" } components { name: "b:0" } components { name: "a:0" } components { name: "b:1" } } } }
-			inputs { key: "ragged" value { composite_tensor { type_spec { type_spec_class_name: "RaggedTensorSpec" } components { name: "a:0" } components { name: "b:0" } } } }
+			inputs { key: "ragged" value { composite_tensor {
+				type_spec { type_spec_class_name: "RaggedTensorSpec" type_state { tuple_value { values { tensor_shape_value { dim { size: -1 } dim { size: -1 } } } values { int64_value: 1 } } } }
+				components { name: "a:0" dtype: DT_STRING } components { name: "b:0" dtype: DT_INT32 } } } }
 			inputs { key: "other" value { composite_tensor { components { name: "a:0" } } } }
 			inputs { key: "shapeless" value { name: "a:0" dtype: DT_INT8 } }
 			outputs { key: "y" value { name: "b:1" dtype: 177 tensor_shape { dim { size: -1 } dim { size: 3 } } } } } }
@@ -31,11 +33,17 @@ func TestMetaGraphDef(t *testing.T) {
 	require.Equal(t, []graph.Signature{{
 		Name: "s",
 		Inputs: []graph.Port{
-			{Name: "other", Shapeless: true, Components: map[string]string{"component_0": "a:0"}},
-			{Name: "ragged", Shapeless: true, Components: map[string]string{"values": "a:0", "row_splits_0": "b:0"}},
+			{Name: "other", Components: map[string]string{"component_0": "a:0"}, Types: map[string]tensor.DType{"component_0": tensor.Invalid}},
+			{
+				Name: "ragged", DType: tensor.String, Shape: tensor.Shape{-1, -1}, Components: map[string]string{"values": "a:0", "row_splits_0": "b:0"},
+				Types: map[string]tensor.DType{"values": tensor.String, "row_splits_0": tensor.Int32},
+			},
 			{Name: "shapeless", DType: tensor.Int8, Shapeless: true, Tensor: "a:0"},
 			{Name: "sparse", DType: tensor.Float32, Components: map[string]string{"values": "a:0", "indices": "b:0", "dense_shape": "b:1"}},
-			{Name: "sparse2", Shapeless: true, Components: map[string]string{"values": "a:0", "indices": "b:0", "dense_shape": "b:1"}},
+			{
+				Name: "sparse2", Components: map[string]string{"values": "a:0", "indices": "b:0", "dense_shape": "b:1"},
+				Types: map[string]tensor.DType{"values": tensor.Invalid, "indices": tensor.Invalid, "dense_shape": tensor.Invalid},
+			},
 		},
 		Outputs: []graph.Port{{Name: "y", Shape: tensor.Shape{-1, 3}, Tensor: "b:1"}},
 	}}, g.Signatures)

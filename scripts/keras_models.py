@@ -289,7 +289,15 @@ def tensorflow_functions(K):
 def keras_operations(O):
     """Functions of keras.ops. x and y: [batch, 4, 6]."""
     products = lambda x, y: O.matmul(x, O.transpose(y, (0, 2, 1)))
+    missing = lambda x: O.where(x > 0.5, float("nan"), x)
     return {
+        "convert": lambda x, y: O.convert_to_tensor(x) + O.cast(O.saturate_cast(y * 200, "uint8"), "float32"),
+        "numbers": lambda x, y: O.nansum(missing(x), axis=1) + O.nanmean(missing(y), axis=1) + O.nanmax(missing(x), axis=1) * O.nanmin(missing(y), axis=1) + O.nanprod(missing(x), axis=1),
+        "present": lambda x, y: O.fmax(missing(x), y) + O.fmin(x, missing(O.minimum(y, 0.9))), "steps": lambda x, y: O.heaviside(x, y) + O.logaddexp2(x, y) + O.sinc(y) + O.divide_no_nan(x, O.relu(y)),
+        "infinite": lambda x, y: O.cast(O.isposinf(x / O.relu(y)), "float32") - O.cast(O.isneginf(x / O.relu(y)), "float32"), "append": lambda x, y: O.append(x, y, axis=1), "dstack": lambda x, y: O.dstack([x, y]),
+        "flips": lambda x, y: O.fliplr(x) + O.flipud(y), "block": lambda x, y: O.slice(x, (0, 1, 2), (2, 3, 4)), "moments": lambda x, y: O.moments(x, axes=[1])[0] + O.moments(y, axes=[1])[1],
+        "splits": lambda x, y: O.concatenate(O.array_split(x, 4, axis=2)[::-1], axis=2), "hsplit": lambda x, y: O.hsplit(x, 2)[1] + O.hsplit(y, [2])[0],
+        "colors": lambda x, y: O.image.hsv_to_rgb(O.image.rgb_to_hsv(O.reshape(O.sigmoid(x + y), (-1, 4, 2, 3)))), "bits": lambda x, y: O.cast(O.bitwise_xor(O.cast(x * 9, "int32"), O.bitwise_and(O.cast(y * 9, "int32"), O.bitwise_not(O.cast(x * 5, "int32")))), "float32"),
         "sort": lambda x, y: O.sort(x, axis=-1) + O.cast(O.argsort(y, axis=1), "float32"), "triangles": lambda x, y: O.tril(products(x, y)) + O.triu(products(y, x), 1), "hstack": lambda x, y: O.hstack([x, y]), "vstack": lambda x, y: O.vstack([x, y]),
         "logarithms": lambda x, y: O.log2(O.abs(x) + 1) + O.log10(O.abs(y) + 1) + O.exp2(x), "isnan": lambda x, y: O.cast(O.isnan(x), "float32") + O.nan_to_num(y) + O.cast(O.isfinite(x), "float32"), "quantile": lambda x, y: O.median(x, axis=1) + O.quantile(y, 0.3, axis=1),
         "diff": lambda x, y: O.diff(x, axis=1) + O.diff(y, axis=1), "cumprod": lambda x, y: O.cumprod(x, axis=1), "count": lambda x, y: O.cast(O.count_nonzero(x, axis=-1), "float32"), "take-along": lambda x, y: O.take_along_axis(x, O.argsort(y, axis=-1), axis=-1),

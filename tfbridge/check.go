@@ -10,26 +10,6 @@ import (
 	"github.com/cambium-go/cambium/tensor"
 )
 
-// flatten returns the ports with composite ones (a sparse tensor, say) replaced by their parts, which are named
-// "port/values", "port/indices" and so on.
-func flatten(ports []graph.Port) []graph.Port {
-	var flat []graph.Port
-	for _, p := range ports {
-		if len(p.Components) == 0 {
-			flat = append(flat, p)
-			continue
-		}
-		for _, part := range slices.Sorted(maps.Keys(p.Components)) {
-			d := tensor.Int64
-			if part == "values" {
-				d = p.DType
-			}
-			flat = append(flat, graph.Port{Name: p.Name + "/" + part, DType: d, Tensor: p.Components[part]})
-		}
-	}
-	return flat
-}
-
 // checkInputs checks that inputs are what the ports take: names, element types, ranks and dimensions.
 func checkInputs(ports []graph.Port, inputs map[string]*tensor.Tensor) error {
 	for i := range ports {

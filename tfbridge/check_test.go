@@ -62,16 +62,3 @@ func TestCheckInputRefusesHandles(t *testing.T) {
 	require.ErrorIs(t, err, ErrInput)
 	require.ErrorContains(t, err, "cannot be passed from outside TensorFlow")
 }
-
-func TestFlatten(t *testing.T) {
-	ports := flatten([]graph.Port{
-		{Name: "dense", DType: tensor.Float32, Shape: tensor.Shape{2}, Tensor: "dense:0"},
-		{Name: "sparse", DType: tensor.Float32, Components: map[string]string{"values": "v:0", "indices": "i:0", "dense_shape": "s:0"}},
-	})
-	require.Equal(t, []graph.Port{
-		{Name: "dense", DType: tensor.Float32, Shape: tensor.Shape{2}, Tensor: "dense:0"},
-		{Name: "sparse/dense_shape", DType: tensor.Int64, Tensor: "s:0"},
-		{Name: "sparse/indices", DType: tensor.Int64, Tensor: "i:0"},
-		{Name: "sparse/values", DType: tensor.Float32, Tensor: "v:0"},
-	}, ports)
-}

@@ -157,8 +157,8 @@ func checkStraight(g *graph.Graph) error {
 			}
 		}
 	}
-	in := flatten(g.Signatures[0].Inputs)
-	for _, out := range flatten(g.Signatures[0].Outputs) {
+	in := graph.Parts(g.Signatures[0].Inputs)
+	for _, out := range graph.Parts(g.Signatures[0].Outputs) {
 		if slices.ContainsFunc(in, func(p graph.Port) bool { return p.Tensor == out.Tensor }) {
 			return fmt.Errorf("%w: output %s is an input", graph.ErrUnsupported, out.Name)
 		}

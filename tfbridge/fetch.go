@@ -74,9 +74,9 @@ func (e *engine) ports(input bool) []graph.Port {
 	case e.chosen == nil:
 		return nil
 	case input:
-		return flatten(e.chosen.Inputs)
+		return graph.Parts(e.chosen.Inputs)
 	default:
-		return flatten(e.chosen.Outputs)
+		return graph.Parts(e.chosen.Outputs)
 	}
 }
 

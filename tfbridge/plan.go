@@ -46,7 +46,7 @@ func (p *plan) ran(rows int, d time.Duration) {
 
 // signaturePlan returns the plan of a signature.
 func (s *session) signaturePlan(sig *graph.Signature) (*plan, error) {
-	p, err := s.plan(flatten(sig.Inputs), flatten(sig.Outputs), nil)
+	p, err := s.plan(graph.Parts(sig.Inputs), graph.Parts(sig.Outputs), nil)
 	if err != nil {
 		return nil, fmt.Errorf("signature %q: %w", sig.Name, err)
 	}

@@ -86,7 +86,7 @@ func printPorts(row func(...any), kind string, ports []cambium.PortInfo) {
 	for _, p := range ports {
 		from := p.Tensor
 		if p.Components != nil {
-			from = fmt.Sprint(p.Components)
+			from = strings.TrimPrefix(fmt.Sprint(p.Components), "map")
 		}
 		row("  "+kind, p.Name, p.DType, p.Shape, from)
 	}

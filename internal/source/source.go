@@ -33,7 +33,7 @@ func ParseArg(s string) Arg {
 func Bind(sig graph.Signature, args []Arg) (map[string]*tensor.Tensor, error) {
 	values := map[string]*tensor.Tensor{}
 	for _, a := range args {
-		port, err := portOf(sig, a)
+		port, err := portOf(sig, &a)
 		if err != nil {
 			return nil, err
 		}
@@ -44,9 +44,9 @@ func Bind(sig graph.Signature, args []Arg) (map[string]*tensor.Tensor, error) {
 			return nil, fmt.Errorf("%w %s: %w", ErrSource, port.Name, err)
 		}
 	}
-	for _, p := range sig.Inputs {
+	for _, p := range graph.Parts(sig.Inputs) {
 		if values[p.Name] == nil {
-			return nil, fmt.Errorf("%w %s (%v %v) is missing; signature %s takes %s", ErrSource, p.Name, p.DType, p.Shape, sig.Name, describe(sig.Inputs))
+			return nil, fmt.Errorf("%w %s (%v %v) is missing; signature %s takes %s", ErrSource, p.Name, p.DType, p.Shape, sig.Name, describe(graph.Parts(sig.Inputs)))
 		}
 	}
 	return values, nil
@@ -56,7 +56,7 @@ func Bind(sig graph.Signature, args []Arg) (map[string]*tensor.Tensor, error) {
 func Feed(sig graph.Signature, args []Arg) (map[string]*tensor.Tensor, error) {
 	values := map[string]*tensor.Tensor{}
 	for _, a := range args {
-		port, err := portOf(sig, a)
+		port, err := portOf(sig, &a)
 		if err != nil {
 			if a.Name == "" {
 				return nil, err
@@ -70,18 +70,27 @@ func Feed(sig graph.Signature, args []Arg) (map[string]*tensor.Tensor, error) {
 	return values, nil
 }
 
-func portOf(sig graph.Signature, a Arg) (graph.Port, error) {
+// portOf finds the input that an argument is meant for. ParseArg takes a name with a slash or a dot for a path: where the
+// signature has such an input, it is a name.
+func portOf(sig graph.Signature, a *Arg) (graph.Port, error) {
+	inputs := graph.Parts(sig.Inputs)
+	named := func(name string) int {
+		return slices.IndexFunc(inputs, func(p graph.Port) bool { return p.Name == name })
+	}
+	if name, spec, found := strings.Cut(a.Spec, "="); a.Name == "" && found && named(name) >= 0 {
+		a.Name, a.Spec = name, spec
+	}
 	if a.Name == "" {
-		if len(sig.Inputs) == 1 {
-			return sig.Inputs[0], nil
+		if len(inputs) == 1 {
+			return inputs[0], nil
 		}
-		return graph.Port{}, fmt.Errorf("%w %s: say which input it is, NAME=%s; signature %s takes %s", ErrSource, a.Spec, a.Spec, sig.Name, describe(sig.Inputs))
+		return graph.Port{}, fmt.Errorf("%w %s: say which input it is, NAME=%s; signature %s takes %s", ErrSource, a.Spec, a.Spec, sig.Name, describe(inputs))
 	}
-	i := slices.IndexFunc(sig.Inputs, func(p graph.Port) bool { return p.Name == a.Name })
+	i := named(a.Name)
 	if i < 0 {
-		return graph.Port{}, fmt.Errorf("%w %s: signature %s has no such input; it takes %s", ErrSource, a.Name, sig.Name, describe(sig.Inputs))
+		return graph.Port{}, fmt.Errorf("%w %s: signature %s has no such input; it takes %s", ErrSource, a.Name, sig.Name, describe(inputs))
 	}
-	return sig.Inputs[i], nil
+	return inputs[i], nil
 }
 
 func describe(ports []graph.Port) string {

@@ -26,6 +26,22 @@ func TestParseArg(t *testing.T) {
 	}
 }
 
+// Names of inputs hold slashes and dots: those of TensorFlow 1's scopes, and the parts of sparse tensors.
+func TestBindKnowsNamesWithSlashes(t *testing.T) {
+	sig := graph.Signature{Inputs: []graph.Port{
+		{Name: "scope/x.1", DType: tensor.Float32, Shape: tensor.Shape{-1}},
+		{Name: "sp", DType: tensor.Float32, Components: map[string]string{"values": "v:0", "indices": "i:0"}},
+	}}
+	args := []Arg{ParseArg("scope/x.1=json:[1]"), ParseArg("sp/values=json:[2]"), ParseArg("sp/indices=json:[[0]]")}
+	got, err := Bind(sig, args)
+	require.NoError(t, err)
+	require.Equal(t, tensor.Float32, got["sp/values"].DType())
+	require.Equal(t, tensor.Int64, got["sp/indices"].DType())
+	require.Equal(t, tensor.Shape{1}, got["scope/x.1"].Shape())
+	_, err = Bind(sig, args[:2])
+	require.ErrorContains(t, err, "sp/indices (int64 unknown) is missing")
+}
+
 func TestTextFitsVectorsAndMatrices(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "words.txt")
 	require.NoError(t, os.WriteFile(path, []byte("\ufeffone\r\ntwo\n\nfour"), 0o600))
