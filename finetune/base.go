@@ -1,6 +1,7 @@
 package finetune
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -78,11 +79,9 @@ func readBase(ctx context.Context, o *Options) (*base, error) {
 	if b.decoder, err = tfbridge.New(ctx, decoding, o.tensorflow()); err != nil {
 		return nil, err
 	}
-	folded, err := graph.Fold(b.graph)
-	if err != nil {
-		return nil, errors.Join(err, b.decoder.Close())
-	}
-	if b.model, err = tfbridge.New(ctx, folded, o.tensorflow()); err != nil {
+	one := o.tensorflow()
+	one.Threads = cmp.Or(o.Threads, 1) // every core has a batch of its own
+	if b.model, err = tfbridge.New(ctx, b.graph, one); err != nil {
 		return nil, errors.Join(err, b.decoder.Close())
 	}
 	return b, nil
@@ -193,7 +192,9 @@ var scopes = map[string]images.Preprocess{
 // pooled returns the graph that ends in features [n, width]: spatial features, [n, height, width, channels], are averaged over
 // the image, as GlobalAveragePooling2D does. The base is run once on a black image to see which they are.
 func (b *base) pooled(ctx context.Context, flat *graph.Graph, o *Options) (*graph.Graph, error) {
-	probe, err := tfbridge.New(ctx, withOutput(flat, b.cut, nil), o.tensorflow())
+	once := o.tensorflow()
+	once.NoRewrite = true
+	probe, err := tfbridge.New(ctx, withOutput(flat, b.cut, nil), once)
 	if err != nil {
 		return nil, err
 	}

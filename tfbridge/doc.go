@@ -18,9 +18,15 @@
 // # Rewriting
 //
 // A small signature without state runs on the CPU three to four times as fast when its functions are inlined, its variables
-// are constants and the caller's thread runs all ops itself. So New rewrites it (graph.ForSignature), where that is possible;
-// results stay the same up to rounding, since TensorFlow then fuses more. Its variables are read when the model is loaded: a
-// write by Fetch to what no signature writes does not reach it. Options.NoRewrite turns this off.
+// are constants, what stands around convolutions is folded into their weights, and the caller's thread runs all ops itself. So
+// New rewrites it (graph.ForSignature, graph.Fold), where that is possible; results stay the same up to rounding. Its variables
+// are read when the model is loaded: a write by Fetch to what no signature writes does not reach it. Options.NoRewrite turns
+// this off.
+//
+// A large batch is divided among the cores, where the graph shows that no row of the outputs depends on another row of the
+// inputs: convolutional networks on two cores take 0.4 to 0.8 of the time in which every kernel uses both. The division depends
+// on the number of rows and of cores alone, so that equal calls give equal bits; kernels may round otherwise for another number
+// of rows. Each number of rows costs more in the first call.
 //
 // # Training
 //

@@ -137,7 +137,7 @@ func (e *engine) plan(name string) (*plan, error) {
 		p, err := e.session.signaturePlan(sig)
 		if err == nil && e.rewrite != nil {
 			var why error // it runs as it was loaded
-			if p.fast, why = newFast(e.rewrite, sig, e.session, &e.opts); errors.Is(why, errTooLarge) {
+			if p.fast, why = newFast(e.rewrite, sig, e.session, &e.opts, cap(e.gate.tokens)); errors.Is(why, errTooLarge) {
 				e.rewrite = nil // no other signature will fare better: let go of the graph
 			}
 		}
@@ -175,13 +175,21 @@ func (e *engine) runNamed(ctx context.Context, p *plan, inputs map[string]*tenso
 	if err := checkInputs(p.inputs, inputs); err != nil {
 		return nil, p.wrap(err)
 	}
+	n := rows(p.inputs, inputs)
+	if p.fast != nil {
+		if parts := p.fast.parts(n); parts != nil {
+			return e.runParts(ctx, p.fast.serial, inputs, parts)
+		}
+		p = p.fast.pick(n)
+	}
+	return e.runOnce(ctx, p, inputs, n)
+}
+
+// runOnce is runNamed for inputs that were checked and are not shared out.
+func (e *engine) runOnce(ctx context.Context, p *plan, inputs map[string]*tensor.Tensor, n int) (map[string]*tensor.Tensor, error) {
 	c, err := e.gate.enter(ctx)
 	if err != nil {
 		return nil, err
-	}
-	n := rows(p.inputs, inputs)
-	if p.fast != nil {
-		p = p.fast.pick(n)
 	}
 	c.grow(len(p.inputs), len(p.outputs))
 	for i := range p.inputs {
@@ -216,13 +224,17 @@ func (e *engine) predict(ctx context.Context, x *tensor.Tensor) (*tensor.Tensor,
 	if err := checkInput(&p.inputs[0], x); err != nil {
 		return nil, p.wrap(err)
 	}
+	n := leading(x)
+	if p.fast != nil {
+		if parts := p.fast.parts(n); parts != nil {
+			outputs, err := e.runParts(ctx, p.fast.serial, map[string]*tensor.Tensor{p.inputs[0].Name: x}, parts)
+			return outputs[p.outputs[0].Name], err
+		}
+		p = p.fast.pick(n)
+	}
 	c, err := e.gate.enter(ctx)
 	if err != nil {
 		return nil, err
-	}
-	n := leading(x)
-	if p.fast != nil {
-		p = p.fast.pick(n)
 	}
 	c.grow(1, 1)
 	if err := c.setInput(0, x); err != nil {

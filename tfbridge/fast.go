@@ -23,23 +23,28 @@ const (
 	// maxSerial is how many multiplications, estimated as parameters times rows, a call does on one thread. Below it, handing
 	// work to other threads costs more than they save.
 	maxSerial = 8 << 20
+	// minPart is about how many rows go through a graph at once, or more, where a call is shared out: kernels take their weights
+	// from memory once for all of them.
+	minPart = 8
 )
 
 var errTooLarge = fmt.Errorf("%w: too large to rewrite", graph.ErrUnsupported)
 
-// fast runs a signature that neither reads nor writes state: its functions inlined, its variables constants, each op on the
-// thread of the caller.
+// fast runs a signature that neither reads nor writes state: its functions inlined, its variables constants, what stands around
+// convolutions and matrix products moved into their weights, each op on the thread of the caller.
 type fast struct {
 	parameters int
+	cores      int   // among which one call may be shared out
 	serial     *plan // kernels use one thread
+	rowwise    bool  // a call can be shared out: serial runs some rows on one core, others on another
 
 	config *tfproto.ConfigProto // of wide
 	once   sync.Once
-	wide   *plan // kernels use as many threads as there are cores; nil where Options say how many
+	wide   *plan // kernels use as many threads as there are cores, for calls that are not shared out; nil where Options say how many
 }
 
-// newFast rewrites a signature. The error says why that cannot be done.
-func newFast(g *graph.Graph, sig *graph.Signature, base *session, opts *Options) (*fast, error) {
+// newFast rewrites a signature, whose calls may use so many cores. The error says why that cannot be done.
+func newFast(g *graph.Graph, sig *graph.Signature, base *session, opts *Options, cores int) (*fast, error) {
 	config, err := opts.config()
 	if err != nil {
 		return nil, err
@@ -51,8 +56,12 @@ func newFast(g *graph.Graph, sig *graph.Signature, base *session, opts *Options)
 	if err := checkStraight(flat); err != nil {
 		return nil, err
 	}
+	if flat, err = graph.Fold(flat); err != nil {
+		return nil, err
+	}
 	f := &fast{parameters: parameters(flat.Def)}
 	if config.IntraOpParallelismThreads == 0 && runtime.NumCPU() > 1 {
+		f.cores = min(cores, runtime.NumCPU())
 		f.config = oneExecutor(config, 0)
 	}
 	s, err := importGraph(flat.Def, oneExecutor(config, 1), device{})
@@ -63,10 +72,13 @@ func newFast(g *graph.Graph, sig *graph.Signature, base *session, opts *Options)
 		return nil, errors.Join(err, s.close())
 	}
 	f.serial.straight = true
+	f.rowwise = isRowwise(flat, s)
 	return f, nil
 }
 
-// oneExecutor returns a configuration in which one thread runs the ops one after the other, and kernels use so many.
+// oneExecutor returns a configuration in which one thread runs the ops one after the other, and kernels use so many. What
+// TensorFlow would do to functions, loops, control dependencies and the layout of a graph that has none, or needs none, takes
+// longer than the first batch.
 func oneExecutor(config *tfproto.ConfigProto, threads int32) *tfproto.ConfigProto {
 	c := proto.Clone(config).(*tfproto.ConfigProto)
 	if c.Experimental == nil {
@@ -78,12 +90,43 @@ func oneExecutor(config *tfproto.ConfigProto, threads int32) *tfproto.ConfigProt
 	if c.IntraOpParallelismThreads == 0 {
 		c.IntraOpParallelismThreads = threads
 	}
+	if c.GetGraphOptions().GetRewriteOptions() == nil {
+		if c.GraphOptions == nil {
+			c.GraphOptions = &tfproto.GraphOptions{}
+		}
+		const off = tfproto.RewriterOff
+		c.GraphOptions.RewriteOptions = &tfproto.RewriterConfig{
+			MetaOptimizerIterations: tfproto.RewriterOnce, FunctionOptimization: off, LoopOptimization: off, DependencyOptimization: off,
+			LayoutOptimizer: off, ShapeOptimization: off, DebugStripper: off, ScopedAllocatorOptimization: off, ImplementationSelector: off,
+		}
+	}
 	return c
 }
 
-// pick returns the plan for a call on so many rows. It depends on nothing else, so that equal calls give equal bits.
+// isSmall reports whether one thread had better do a call on so many rows.
+func (f *fast) isSmall(rows int) bool {
+	return f.config == nil || rows <= maxSerial/max(f.parameters, 1)
+}
+
+// parts returns the numbers of rows in which a call is shared out; none where it is not. They depend on the number of rows and
+// of cores alone, so that equal calls give equal bits.
+func (f *fast) parts(rows int) []int {
+	if !f.rowwise || rows < 2 || f.cores < 2 || f.isSmall(rows) {
+		return nil
+	}
+	size := max(minPart, maxSerial/max(f.parameters, 1))
+	n := (rows + size - 1) / size
+	n = min((n+f.cores-1)/f.cores*f.cores, rows) // all cores end at one time
+	parts := make([]int, n)
+	for i := range parts {
+		parts[i] = rows*(i+1)/n - rows*i/n
+	}
+	return parts
+}
+
+// pick returns the plan for a call on so many rows that is not shared out.
 func (f *fast) pick(rows int) *plan {
-	if f.config == nil || rows <= maxSerial/max(f.parameters, 1) {
+	if f.isSmall(rows) {
 		return f.serial
 	}
 	f.once.Do(func() {

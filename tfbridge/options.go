@@ -7,8 +7,9 @@ type Options struct {
 	// Signature is the one that Call and Predict use. Empty: the only one, else serving_default.
 	Signature string
 
-	// Threads is how many threads one kernel may use. 0 means one where a call is too small to share out, otherwise one per
-	// core.
+	// Threads is how many threads one kernel may use; with 1, a call uses one core. 0 means one where a call is too small to
+	// share out, otherwise all cores: a batch is divided among them where each row of the outputs is a matter of the same row of
+	// the inputs, else each kernel uses one thread per core.
 	Threads int
 	// MaxConcurrent is how many calls run inside TensorFlow at once; others wait. 0 means one per core (GOMAXPROCS).
 	MaxConcurrent int
@@ -33,7 +34,8 @@ type Options struct {
 	// ConfigProto is a serialized tensorflow.ConfigProto. Its fields win over those that the options above set.
 	ConfigProto []byte
 	// NoRewrite runs the graph as it was loaded. Otherwise a signature that neither reads nor writes state runs on the CPU with
-	// its functions inlined and its variables as constants, which is faster and gives the same results up to rounding.
+	// its functions inlined, its variables as constants, folded and shared out, which is faster and gives the same results up to
+	// rounding.
 	NoRewrite bool
 }
 

@@ -84,4 +84,5 @@ const (
 	LittleEndian = core.BundleHeaderProto_LITTLE
 	BigEndian    = core.BundleHeaderProto_BIG
 	RewriterOff  = core.RewriterConfig_OFF
+	RewriterOnce = core.RewriterConfig_ONE
 )
