@@ -96,7 +96,7 @@ func (u *updater) newList(halved bool) (l taskList) {
 			if p == nil || !p.trainable {
 				continue
 			}
-			for w, tasks := range u.deal(i, p, halved) {
+			for w, tasks := range u.deal(p, halved) {
 				for k := range tasks {
 					task := &tasks[k]
 					task.entry, task.parameter, task.index = i, p, index[p]
@@ -128,8 +128,8 @@ func (u *updater) newList(halved bool) (l taskList) {
 	return l
 }
 
-// deal divides the blocks of a parameter of entry i among the threads.
-func (u *updater) deal(i int, p *parameter, halved bool) [][]updateTask {
+// deal divides the blocks of a parameter among the threads.
+func (u *updater) deal(p *parameter, halved bool) [][]updateTask {
 	threads := u.t.pool.Threads()
 	// Blocks a task: few, so that threads end at the same time, but more than one, since OuterUpdate begins slowly.
 	per := min(max(p.blocks()/(12*threads), 1), 2) + u.blocks/maxTasks

@@ -276,6 +276,13 @@ func TestElementwise(t *testing.T) {
 			dst.check(t)
 
 			copy(dst.data, x.data)
+			Add(dst.data, w.data)
+			for i, v := range x.data {
+				near(t, float64(v)+float64(w.data[i]), dst.data[i], 1e-6)
+			}
+			dst.check(t)
+
+			copy(dst.data, x.data)
 			Regularize(dst.data, w.data, 0.1, 0.3)
 			for i, v := range x.data {
 				want := float64(v) + 0.3*float64(w.data[i])
