@@ -27,7 +27,7 @@ func isRowwise(g *graph.Graph, s *session) bool {
 	for _, n := range g.Def.GetNode() {
 		r.nodes[n.GetName()] = n
 	}
-	in, out := flatten(g.Signatures[0].Inputs), flatten(g.Signatures[0].Outputs)
+	in, out := graph.Parts(g.Signatures[0].Inputs), graph.Parts(g.Signatures[0].Outputs)
 	for _, p := range in {
 		node, _, err := graph.ParseTensor(p.Tensor)
 		if shape := r.shape(p.Tensor); err != nil || len(shape) == 0 || shape[0] >= 0 {
