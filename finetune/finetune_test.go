@@ -301,7 +301,7 @@ func TestWrongOptions(t *testing.T) {
 		change(&o)
 		_, err := Run(context.Background(), o)
 		require.ErrorContains(t, err, want)
-		require.True(t, errors.Is(err, ErrOption), "%v", err)
+		require.ErrorIs(t, err, ErrOption)
 	}
 }
 
