@@ -3,6 +3,7 @@ package keras
 import (
 	"archive/zip"
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -156,6 +157,23 @@ func (a *archive) model(o *options) (*Model, error) {
 		}
 		version, _ = v["keras_version"].(string)
 	}
+	weights, missing := a.weights()
+	m, err := fromConfigWith(config, version, func(m *Model) error {
+		if missing != nil { // what is wrong with the layers is said first
+			return a.readAssets(m)
+		}
+		return errors.Join(a.readAssets(m), weights.readFrequencies(m))
+	})
+	if err := cmp.Or(err, missing); err != nil {
+		return nil, err
+	}
+	m.Format = "keras"
+	weights.loadModel(m, "")
+	m.OptimizerState = weights.list("optimizer/vars")
+	return m, nil
+}
+
+func (a *archive) weights() (*store, error) {
 	r, n, err := a.open("model.weights.h5")
 	if errors.Is(err, errMissing) {
 		return nil, fmt.Errorf("%w: the archive has no model.weights.h5", ErrFormat)
@@ -167,15 +185,7 @@ func (a *archive) model(o *options) (*Model, error) {
 	if err != nil {
 		return nil, fmt.Errorf("model.weights.h5: %w", err)
 	}
-	s := &store{root: f.Root(), done: map[*Layer]bool{}}
-	m, err := fromConfigWith(config, version, func(m *Model) error { return errors.Join(a.readAssets(m), s.readFrequencies(m)) })
-	if err != nil {
-		return nil, err
-	}
-	m.Format = "keras"
-	s.loadModel(m, "")
-	m.OptimizerState = s.list("optimizer/vars")
-	return m, nil
+	return &store{root: f.Root(), done: map[*Layer]bool{}}, nil
 }
 
 // readAssets gives the lookup layers the vocabularies that stand beside the weights.
