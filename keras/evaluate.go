@@ -95,7 +95,7 @@ func (e *evaluation) eval(r tensorRef) []Value {
 	return out
 }
 
-// bind replaces the tensors of an argument by their values.
+// bind replaces the tensors of an argument by their values, and arrays by lists.
 func (e *evaluation) bind(v any) any {
 	switch v := v.(type) {
 	case tensorRef:
@@ -107,6 +107,9 @@ func (e *evaluation) bind(v any) any {
 		}
 		return out
 	case map[string]any:
+		if class := v["class_name"]; class == "__numpy__" || class == "__tensor__" {
+			return unwrapList(v)
+		}
 		out := make(map[string]any, len(v))
 		for _, k := range sortedKeys(v) {
 			out[k] = e.bind(v[k])

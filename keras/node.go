@@ -61,7 +61,8 @@ func node3(m map[string]any) node {
 	return n
 }
 
-// argument3 replaces the tensors in an argument of a call in Keras 3's form.
+// argument3 replaces the tensors in an argument of a call in Keras 3's form. Arrays stay as they are written: without their element
+// types Keras would not take them back.
 func argument3(v any) any {
 	switch v := v.(type) {
 	case []any:
@@ -87,7 +88,7 @@ func argument3(v any) any {
 			}
 			fail(ErrFormat, "a tensor without a history")
 		}
-		if class == "__tuple__" || class == "__numpy__" || class == "__tensor__" {
+		if class == "__tuple__" {
 			return unwrapList(v)
 		}
 	}

@@ -93,6 +93,9 @@ func (m *Model) archiveWeights() (root *hdf5.GroupBuilder, assets map[string][]b
 		seen[l] = true
 		for name, data := range l.assets {
 			assets[path.Join("assets", at, name)] = data
+			if l.Class == "TextVectorization" { // Keras stores the lookup layer in it too
+				assets[path.Join("assets", at, "_lookup_layer", name)] = data
+			}
 		}
 		return l.writeVars(root, at)
 	}))
@@ -146,9 +149,16 @@ func writeTensor(g *hdf5.GroupBuilder, at string, t *tensor.Tensor) error {
 
 // WriteH5 writes a model as an HDF5 file with Keras's old layout, which Keras 2 reads, too. tf_keras goes on training from it.
 // Keras 3.15 opens it, but from any HDF5 file with an optimizer's state it trains only after compile was called again: it
-// forgets which variables the optimizer has. The optimizer's state survives in Keras 3 only by way of .keras.
+// forgets which variables the optimizer has. The optimizer's state survives in Keras 3 only by way of .keras, and so does a
+// vocabulary that adapt found: it has no place in an HDF5 file, and the error wraps ErrUnsupported.
 func WriteH5(w io.Writer, m *Model) (err error) {
 	defer catch(&err)
+	check(eachPath(m, "", false, func(l *Layer, _ string) error {
+		if l.assets["vocabulary.txt"] != nil && !l.Config.has("vocabulary") {
+			return fmt.Errorf("%w: layer %s: a vocabulary that adapt found has no place in an .h5 file, which Keras would open without it; write .keras", ErrUnsupported, l.path)
+		}
+		return nil
+	}))
 	root := hdf5.NewGroup()
 	config, err := json.Marshal(reals(m.written("Functional")))
 	check(err)

@@ -1,6 +1,9 @@
 package keras_test
 
 import (
+	"archive/zip"
+	"bytes"
+	"io"
 	"os"
 	"path/filepath"
 	"testing"
@@ -170,4 +173,48 @@ func recordedFiles(t testing.TB) []string {
 	}
 	require.NotEmpty(t, out)
 	return out
+}
+
+// A vocabulary that adapt found stands in an archive where Keras looks for it, and an array among the arguments of an operation
+// keeps its element type.
+func TestWriteVocabularyAndArray(t *testing.T) {
+	m, err := keras.FromConfig([]byte(`{"class_name": "Functional", "config": {"name": "m", "layers": [
+		{"class_name": "InputLayer", "config": {"name": "x", "batch_shape": [null, 2], "dtype": "float32"}, "name": "x", "inbound_nodes": []},
+		{"class_name": "Add", "module": "keras.src.ops.numpy", "registered_name": "Add", "config": {"name": "add"}, "name": "add", "inbound_nodes": [{"args": [
+			{"class_name": "__keras_tensor__", "config": {"shape": [null, 2], "dtype": "float32", "keras_history": ["x", 0, 0]}},
+			{"class_name": "__tensor__", "config": {"value": [1.5, 2.5], "dtype": "float32"}}], "kwargs": {}}]}],
+		"input_layers": [["x", 0, 0]], "output_layers": [["add", 0, 0]]}}`))
+	require.NoError(t, err)
+	var file bytes.Buffer
+	require.NoError(t, keras.WriteKeras(&file, m))
+	require.Contains(t, string(members(t, file.Bytes())["config.json"]), `{"class_name":"__tensor__","config":{"dtype":"float32","value":[1.5,2.5]}}`)
+
+	data, err := os.ReadFile("testdata/models/textvec-tfidf-keras-keras.keras")
+	require.NoError(t, err)
+	files := members(t, data)
+	adapted := bytes.Replace(files["config.json"], []byte(`"vocabulary": ["the", "brown", "quick", "dogs"], "idf_weights": [0.5, 1.0, 2.0, 1.5]`), []byte(`"vocabulary": null`), 1)
+	adapted = bytes.Replace(adapted, []byte(`"output_mode": "tf_idf"`), []byte(`"output_mode": "count"`), 1)
+	require.NotEqual(t, files["config.json"], adapted)
+	files["config.json"] = adapted
+	const at = "assets/layers/text_vectorization/"
+	files[at+"vocabulary.txt"] = []byte("\n[UNK]\nthe\nbrown\n")
+	var archive bytes.Buffer
+	z := zip.NewWriter(&archive)
+	for name, content := range files {
+		f, err := z.Create(name)
+		require.NoError(t, err)
+		_, err = f.Write(content)
+		require.NoError(t, err)
+	}
+	require.NoError(t, z.Close())
+	m, err = keras.Read(bytes.NewReader(archive.Bytes()), int64(archive.Len()))
+	require.NoError(t, err)
+	file.Reset()
+	require.NoError(t, keras.WriteKeras(&file, m))
+	written := members(t, file.Bytes())
+	require.Equal(t, files[at+"vocabulary.txt"], written[at+"vocabulary.txt"])
+	require.Equal(t, files[at+"vocabulary.txt"], written[at+"_lookup_layer/vocabulary.txt"])
+	err = keras.WriteH5(io.Discard, m)
+	require.ErrorIs(t, err, keras.ErrUnsupported)
+	require.ErrorContains(t, err, "text_vectorization: a vocabulary that adapt found has no place")
 }
