@@ -57,7 +57,7 @@ func TestScan(t *testing.T) {
 		},
 		{
 			name: "printing",
-			text: `node { name: "y" op: "PrintV2" attr { key: "output_stream" value { s: "stderr" } } } node { name: "z" op: "PrintV2" attr { key: "output_stream" value { s: "file:///tmp/x" } } }`,
+			text: `node { name: "y" op: "PrintV2" attr { key: "output_stream" value { s: "stderr" } } } node { name: "z" op: "PrintV2" attr { key: "output_stream" value { s: "file://printed.txt" } } }`,
 			want: []Finding{{Low, "PrintV2", "y", "serving_default", "prints"}, {High, "PrintV2", "z", "", writesFiles}},
 		},
 		{

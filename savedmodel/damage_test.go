@@ -14,7 +14,7 @@ import (
 // Whatever happens to a file of a model, reading it gives an error or a model: no panic, and no memory beyond reason.
 func TestDamage(t *testing.T) {
 	if testing.Short() {
-		t.Skip("thousands of loads, one after the other")
+		t.Skip("left out by -short, as under the race detector: thousands of loads, one after the other")
 	}
 	for _, from := range []string{
 		filepath.Join(mnist, "cnn", "saved_model"),

@@ -252,14 +252,21 @@ func (r *roundings) check(t *testing.T) {
 	assert.LessOrEqual(t, mean, float64(alike), "distance from float64's gradients by Keras's, over all variables")
 }
 
-// distance is the Euclidean distance of sign·got from want, relative to want's length.
-func distance(t *testing.T, want, got *tensor.Tensor, sign float64) float64 {
+// elements returns those of two tensors of one size.
+func elements(t *testing.T, want, got *tensor.Tensor) (a, b []float32) {
 	t.Helper()
 	a, err := tensor.Data[float32](want)
 	require.NoError(t, err)
-	b, err := tensor.Data[float32](got)
+	b, err = tensor.Data[float32](got)
 	require.NoError(t, err)
 	require.Len(t, b, len(a))
+	return a, b
+}
+
+// distance is the Euclidean distance of sign·got from want, relative to want's length.
+func distance(t *testing.T, want, got *tensor.Tensor, sign float64) float64 {
+	t.Helper()
+	a, b := elements(t, want, got)
 	length, d := 1e-30, 0.0
 	for i := range a {
 		length += float64(a[i]) * float64(a[i])
@@ -271,11 +278,7 @@ func distance(t *testing.T, want, got *tensor.Tensor, sign float64) float64 {
 // relative is the largest difference between want and sign·got, relative to want's largest element.
 func relative(t *testing.T, want, got *tensor.Tensor, sign float64) float64 {
 	t.Helper()
-	a, err := tensor.Data[float32](want)
-	require.NoError(t, err)
-	b, err := tensor.Data[float32](got)
-	require.NoError(t, err)
-	require.Len(t, b, len(a))
+	a, b := elements(t, want, got)
 	largest, worst := 1e-12, 0.0
 	for i := range a {
 		largest = max(largest, math.Abs(float64(a[i])))
