@@ -26,6 +26,8 @@ type Producer struct {
 type MetaGraphInfo struct {
 	Tags       []string        `json:"tags"`
 	Signatures []SignatureInfo `json:"signatures"`
+	// Functions are those of a model without signatures that Python could call, such as "f" or "encoder.__call__".
+	Functions []string `json:"functions,omitempty"`
 }
 
 // SignatureInfo is one signature.
@@ -106,7 +108,11 @@ func inspectSavedModel(path string) (*Info, error) {
 		if err != nil {
 			return nil, err
 		}
-		info.MetaGraphs = append(info.MetaGraphs, MetaGraphInfo{Tags: mg.Tags, Signatures: signatureInfos(g.Signatures)})
+		described := MetaGraphInfo{Tags: mg.Tags, Signatures: signatureInfos(g.Signatures)}
+		if len(g.Signatures) == 0 {
+			described.Functions = mg.Functions()
+		}
+		info.MetaGraphs = append(info.MetaGraphs, described)
 		info.Parameters = max(info.Parameters, g.Parameters())
 	}
 	return info, nil

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/cambium-go/cambium/dense"
 	"github.com/cambium-go/cambium/graph"
@@ -125,6 +126,9 @@ func readGraph(path string, tags []string, opts []keras.Option) (*graph.Graph, e
 	if err != nil {
 		return nil, err
 	}
+	if err := checkTags(path, format, tags); err != nil {
+		return nil, err
+	}
 	switch format {
 	case SavedModel:
 		m, err := savedmodel.Read(path)
@@ -145,6 +149,14 @@ func readGraph(path string, tags []string, opts []keras.Option) (*graph.Graph, e
 		}
 		return m.Graph()
 	}
+}
+
+// checkTags says that tags mean nothing for a format that has no meta graphs to choose from.
+func checkTags(path string, format Format, tags []string) error {
+	if len(tags) == 0 || format == SavedModel {
+		return nil
+	}
+	return fmt.Errorf("%s: %w: tags (%s) choose a meta graph of a SavedModel, and this is a %s file", path, savedmodel.ErrNoMetaGraph, strings.Join(tags, ","), format)
 }
 
 // EngineOf says which engine runs a model that Load returned.

@@ -34,6 +34,9 @@ func readNative(path string, opts *Options) (*dense.Model, graph.Signature, erro
 	if err != nil {
 		return nil, graph.Signature{}, err
 	}
+	if err := checkTags(path, format, opts.Tags); err != nil {
+		return nil, graph.Signature{}, err
+	}
 	here := func(err error) error {
 		if err == nil {
 			return nil

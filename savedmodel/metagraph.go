@@ -55,7 +55,7 @@ func (m *MetaGraph) graph() (*graph.Graph, error) {
 	if g.Checkpoint, err = m.checkpoint(g); err != nil {
 		return nil, err
 	}
-	return g, nil
+	return g, m.restoreObjects(g)
 }
 
 // signatures returns the SignatureDefs, sorted by name, without the pseudo-signatures.
@@ -187,7 +187,7 @@ func (m *MetaGraph) assets() ([]*tfproto.AssetFileDef, error) {
 func (m *MetaGraph) checkpoint(g *graph.Graph) (*graph.Checkpoint, error) {
 	saver := m.Def.GetSaverDef()
 	c := &graph.Checkpoint{
-		Prefix:         filepath.Join(m.dir, variablesDir, variablesPrefix),
+		Prefix:         m.prefix(),
 		FilenameTensor: saver.GetFilenameTensorName(),
 		RestoreOp:      nodeName(saver.GetRestoreOpName()),
 	}
@@ -211,6 +211,9 @@ func (m *MetaGraph) checkpoint(g *graph.Graph) (*graph.Checkpoint, error) {
 	}
 	return c, nil
 }
+
+// prefix returns the path of the checkpoint without ".index".
+func (m *MetaGraph) prefix() string { return filepath.Join(m.dir, variablesDir, variablesPrefix) }
 
 func hasNode(g *graph.Graph, name string) bool {
 	return slices.ContainsFunc(g.Def.GetNode(), func(n *tfproto.NodeDef) bool { return n.GetName() == name })

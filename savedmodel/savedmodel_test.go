@@ -241,6 +241,31 @@ func TestReadVariables(t *testing.T) {
 	}
 }
 
+// TestObjects reads variables that the saver restores by other handles than those that functions take, two of one shared name.
+func TestObjects(t *testing.T) {
+	dir := filepath.Join(models, "modules", "saved_model")
+	g := read(t, dir)
+	require.Empty(t, g.Source.Path, "an engine that loads the directory by itself misses the added nodes")
+	require.NoError(t, savedmodel.ReadVariables(g))
+	require.Len(t, g.Variables, 6)
+	kernel := func(v float32) *tensor.Tensor { return tensor.Must(tensor.Of([]float32{v, v, v, v}, 2, 2)) }
+	require.Equal(t, kernel(1.5), g.Variables["dense/kernel_1"])
+	require.Equal(t, kernel(-0.5), g.Variables["dense/kernel"])
+	require.Equal(t, tensor.Must(tensor.Of([]float32{-0.5, 0.5})), g.Variables["dense/bias"])
+
+	again := read(t, dir)
+	require.Len(t, again.Def.Node, len(g.Def.Node))
+}
+
+func TestFunctions(t *testing.T) {
+	m, err := savedmodel.Read(filepath.Join(models, "reaches_files", "saved_model"))
+	require.NoError(t, err)
+	require.Equal(t, []string{"double", "log", "read"}, m.MetaGraphs[0].Functions())
+	m, err = savedmodel.Read(filepath.Join(mnist, "cnn", "saved_model_tf1"))
+	require.NoError(t, err)
+	require.Empty(t, m.MetaGraphs[0].Functions(), "no objects")
+}
+
 func TestReadVariablesMismatch(t *testing.T) {
 	g := read(t, filepath.Join(mnist, "mlp", "saved_model_tf1"))
 	b, err := savedmodel.OpenBundle(g.Checkpoint.Prefix)

@@ -69,10 +69,10 @@ func Write(dir string, g *graph.Graph, opts WriteOptions) error {
 
 // writer collects what Write writes.
 type writer struct {
+	adder
 	graph  *graph.Graph
 	opts   WriteOptions
 	def    *tfproto.MetaGraphDef
-	names  map[string]bool
 	values map[string]*tensor.Tensor // by key of the checkpoint
 	assets map[string]string         // by file name: where it comes from
 }
@@ -85,21 +85,19 @@ func newWriter(g *graph.Graph, opts WriteOptions) (*writer, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := &writer{graph: g, opts: opts, names: map[string]bool{}, values: map[string]*tensor.Tensor{}, assets: map[string]string{}}
+	w := &writer{graph: g, opts: opts, values: map[string]*tensor.Tensor{}, assets: map[string]string{}}
 	if opts.Tags == nil {
 		w.opts.Tags = []string{TagServe}
 	}
 	if opts.TensorFlowVersion == "" {
 		w.opts.TensorFlowVersion = defaultVersion
 	}
-	for _, n := range g.Def.GetNode() {
-		w.names[n.GetName()] = true
-	}
 	w.def = &tfproto.MetaGraphDef{
 		MetaInfoDef:   &tfproto.MetaGraphDef_MetaInfoDef{Tags: w.opts.Tags, TensorflowVersion: w.opts.TensorFlowVersion},
 		GraphDef:      &tfproto.GraphDef{Node: slices.Clone(g.Def.Node), Library: g.Def.Library, Versions: g.Def.Versions},
 		CollectionDef: map[string]*tfproto.CollectionDef{},
 	}
+	w.adder = newAdder(w.def.GraphDef)
 	if w.def.SignatureDef, err = signatureDefs(g.Signatures); err != nil {
 		return nil, err
 	}
@@ -241,14 +239,4 @@ func copyFile(to, from string) (err error) {
 	}
 	_, err = io.Copy(dst, src)
 	return errors.Join(err, dst.Close())
-}
-
-// free returns a name that no node has, and takes it.
-func (w *writer) free(name string) string {
-	free := name
-	for i := 1; w.names[free]; i++ {
-		free = fmt.Sprintf("%s_%d", name, i)
-	}
-	w.names[free] = true
-	return free
 }

@@ -113,13 +113,6 @@ func (w *writer) reads(vars []*variable) {
 	}
 }
 
-// add adds a node and returns its name.
-func (w *writer) add(op, name string, inputs []string, attrs map[string]*tfproto.AttrValue) string {
-	n := &tfproto.NodeDef{Name: w.free(name), Op: op, Input: inputs, Attr: attrs}
-	w.def.GraphDef.Node = append(w.def.GraphDef.Node, n)
-	return n.Name
-}
-
 // saver adds the nodes of a Saver as TensorFlow 1 writes them, and the collections of variables:
 //
 //	save/filename ─▶ RestoreV2 ─▶ one Assign for each variable ─▶ save/restore_all
@@ -134,18 +127,14 @@ func (w *writer) saver(vars []*variable) {
 		"dtype": typeAttr(tensor.String), "shape": {Value: &tfproto.AttrValue_Shape{Shape: &tfproto.TensorShapeProto{}}},
 	})
 	tensors := []string{filename, w.constant("save/tensor_names", tensor.Must(tensor.Of(keys))), w.constant("save/shape_and_slices", tensor.Must(tensor.Of(slicesOf)))}
-	dtypes := map[string]*tfproto.AttrValue{"dtypes": {Value: &tfproto.AttrValue_List{List: &tfproto.AttrValue_ListValue{Type: types}}}}
+	dtypes := map[string]*tfproto.AttrValue{"dtypes": typesAttr(types)}
 	save := w.add("SaveV2", "save/SaveV2", slices.Concat(tensors, reads), dtypes)
 	saved := w.add("Identity", "save/saved", []string{filename, "^" + save}, map[string]*tfproto.AttrValue{"T": typeAttr(tensor.String)})
 	restore := w.add("RestoreV2", "save/RestoreV2", tensors, dtypes)
 	all := make([]string, len(vars))
 	for i, v := range vars {
 		value := fmt.Sprintf("%s:%d", restore, i)
-		if v.node.Op == "VarHandleOp" {
-			all[i] = "^" + w.add("AssignVariableOp", "save/Assign", []string{v.node.Name, value}, map[string]*tfproto.AttrValue{"dtype": v.node.Attr["dtype"]})
-		} else {
-			all[i] = "^" + w.add("Assign", "save/Assign", []string{v.node.Name, value}, map[string]*tfproto.AttrValue{"T": v.node.Attr["dtype"]})
-		}
+		all[i] = "^" + w.assign("save/Assign", v.node, value)
 		w.list(v, all[i][1:], value)
 	}
 	w.def.SaverDef = &tfproto.SaverDef{
@@ -172,13 +161,4 @@ func (w *writer) list(v *variable, initializer, value string) {
 		list := w.def.CollectionDef[c].GetBytesList()
 		list.Value = append(list.Value, data)
 	}
-}
-
-func (w *writer) constant(name string, t *tensor.Tensor) string {
-	p, _ := graph.TensorProto(t) // it fails for no tensor that exists
-	return w.add("Const", name, nil, map[string]*tfproto.AttrValue{"dtype": typeAttr(t.DType()), "value": {Value: &tfproto.AttrValue_Tensor{Tensor: p}}})
-}
-
-func typeAttr(d tensor.DType) *tfproto.AttrValue {
-	return &tfproto.AttrValue{Value: &tfproto.AttrValue_Type{Type: tfproto.DataType(d)}}
 }

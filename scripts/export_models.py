@@ -233,6 +233,44 @@ def training():
     save("training", m, {"train": m.train, "serving_default": m.predict}, [("serving_default", {"x": x})] + [("train", {"x": x, "y": y})] * 5 + [("serving_default", {"x": x})])
 
 
+def modules():
+    """Modules that hold layers of Keras 3, in lists, two of one name: the saver restores other handles than the functions take. Only
+    the object graph tells whose variables the functions mean, because two of them share one shared name."""
+    class Block(tf.Module):
+        def __init__(self, value):
+            super().__init__()
+            self.layer = keras.layers.Dense(2, name="dense")
+            self.layer.build((None, 2))
+            self.layer.set_weights([np.full((2, 2), value, np.float32), f32(value, -value)])
+            self.scale = tf.Variable(value, name="scale")
+
+        def __call__(self, x):
+            return self.layer(x) * self.scale
+
+    m = tf.Module()
+    m.blocks = [Block(1.5), {"inner": Block(-0.5)}]
+
+    @tf.function(input_signature=[spec([None, 2], F32, "x")])
+    def call(x):
+        return {"y": m.blocks[1]["inner"](m.blocks[0](x))}
+
+    @tf.function(input_signature=[spec([2], F32, "by")])
+    def shift(by):
+        m.blocks[0].layer.bias.assign(m.blocks[0].layer.bias + by)
+        return {"bias": m.blocks[0].layer.bias + 0.0}
+
+    m.call, m.shift = call, shift
+    tf.saved_model.save(m, str(OUT / "modules/saved_model"), signatures={"serving_default": call, "shift": shift})
+    saved = read_proto(OUT / "modules/saved_model")
+    kernels = [n for n in saved.meta_graphs[0].graph_def.node if n.op == "VarHandleOp" and n.name.startswith("dense/kernel")]
+    assert len(kernels) == 2, kernels
+    for n in kernels:
+        n.attr["shared_name"].s = b"dense/kernel"
+    (OUT / "modules/saved_model/saved_model.pb").write_bytes(saved.SerializeToString(deterministic=True))
+    x = {"x": f32([1, 0], [0.5, -2])}
+    record("modules", [("serving_default", x), ("shift", {"by": f32(1, 2)}), ("serving_default", x)])
+
+
 def control_flow():
     """A loop, a branch and a function within a function."""
     m = tf.Module()
@@ -357,6 +395,6 @@ def text():
 shutil.rmtree(OUT, ignore_errors=True)
 v1.logging.set_verbosity(v1.logging.ERROR)
 os.chdir(tempfile.mkdtemp())  # for assets, whose paths end up in the graph
-for model in (counter, strings, dtypes, table, signatures, outputs, unknown_rank, training, control_flow, convolutions, reaches_files, tf1_table, tf1_sharded, text):
+for model in (counter, strings, dtypes, table, signatures, outputs, unknown_rank, training, modules, control_flow, convolutions, reaches_files, tf1_table, tf1_sharded, text):
     print(model.__name__)
     model()

@@ -37,8 +37,8 @@ func parseDevice(s string) (device, error) {
 	return device{}, fmt.Errorf("%w: there is no device %q; the choices are auto, cpu, gpu and gpu:N", ErrOptions, s)
 }
 
-// check says what is wrong with the options.
-func (o *Options) check() error {
+// Check says what is wrong with the options, whatever the machine has; its error wraps ErrOptions. New checks them too.
+func (o *Options) Check() error {
 	_, err := parseDevice(o.Device)
 	switch {
 	case err != nil:

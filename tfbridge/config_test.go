@@ -30,7 +30,7 @@ func TestOptionsCheck(t *testing.T) {
 		{Options{GPUMemoryFraction: math.NaN()}, "GPUMemoryFraction is NaN"},
 		{Options{LogLevel: 4}, "there is no LogLevel 4"},
 	} {
-		err := c.opts.check()
+		err := c.opts.Check()
 		if c.want == "" {
 			require.NoError(t, err)
 			continue

@@ -41,7 +41,7 @@ func newEngine(ctx context.Context, g *graph.Graph, opts Options) (*engine, erro
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	if err := opts.check(); err != nil {
+	if err := opts.Check(); err != nil {
 		return nil, err
 	}
 	type result struct {

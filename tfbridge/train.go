@@ -30,7 +30,7 @@ func NewMLP(m train.MLP, l train.Loss, o train.Optimizer, seed uint64, opts Opti
 
 // checkTraining says what is wrong with how a network is to be trained.
 func checkTraining(m train.MLP, l train.Loss, o train.Optimizer, opts *Options) error {
-	for _, check := range []func() error{m.Validate, l.Validate, o.Validate, opts.check} {
+	for _, check := range []func() error{m.Validate, l.Validate, o.Validate, opts.Check} {
 		if err := check(); err != nil {
 			return err
 		}

@@ -38,7 +38,7 @@ func newBench() *cobra.Command {
 			}
 			results, err := o.run(c, args[0], batches)
 			if err != nil {
-				return fmt.Errorf("bench: %s: %w", args[0], err)
+				return fmt.Errorf("bench: %w", err)
 			}
 			if o.json {
 				return printJSON(c.OutOrStdout(), map[string]any{"results": results})
@@ -75,7 +75,7 @@ func (o *benchOptions) run(c *cobra.Command, path string, batches []int) ([]infe
 		return nil, err
 	}
 	defer func() { _ = model.Close() }()
-	sig, err := o.chosen(model)
+	sig, err := o.chosen(path, model)
 	if err != nil {
 		return nil, err
 	}
@@ -84,12 +84,12 @@ func (o *benchOptions) run(c *cobra.Command, path string, batches []int) ([]infe
 	for _, batch := range batches {
 		inputs, err := inference.Random(sig, batch, 1)
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("%s: %w", path, err)
 		}
 		for _, goroutines := range callers() {
 			m, err := inference.Measure(c.Context(), model.Call, inputs, batch, goroutines, o.duration)
 			if err != nil {
-				return nil, err
+				return nil, fmt.Errorf("%s: %w", path, err)
 			}
 			m.Configuration = fmt.Sprintf("%s, %d at once", engine, goroutines)
 			results = append(results, m)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"math"
 	"slices"
 	"text/tabwriter"
 
@@ -70,6 +71,12 @@ func (o *compareOptions) run(ctx context.Context, paths []string) (*comparison, 
 	if err := o.check(); err != nil {
 		return nil, err
 	}
+	if !(o.tolerance >= 0) || math.IsInf(o.tolerance, 1) {
+		return nil, cli.UsageError("--tolerance %g: needs a number of at least 0", o.tolerance)
+	}
+	if o.rows < 1 {
+		return nil, cli.UsageError("--batch %d: needs a positive number of rows", o.rows)
+	}
 	first, second := o.modelOptions, o.modelOptions
 	if len(paths) == 1 {
 		first.engine, second.engine = string(cambium.Native), string(cambium.TensorFlow)
@@ -92,7 +99,7 @@ func (o *compareOptions) outputs(ctx context.Context, m *modelOptions, path stri
 		return nil, nil, err
 	}
 	defer func() { _ = model.Close() }()
-	sig, err := m.chosen(model)
+	sig, err := m.chosen(path, model)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -46,6 +46,9 @@ func (o *modelOptions) check() error {
 	if o.threads < 0 {
 		return cli.UsageError("--threads %d: needs a positive number, or 0 to choose", o.threads)
 	}
+	if err := (&tfbridge.Options{Device: o.device}).Check(); err != nil {
+		return cli.UsageError("--device: %w", err)
+	}
 	return nil
 }
 
@@ -82,21 +85,14 @@ func (o *modelOptions) load(path string) (cambium.Model, error) {
 }
 
 // chosen returns the signature that the model will be called by.
-func (o *modelOptions) chosen(m cambium.Model) (graph.Signature, error) {
-	signatures := m.Signatures()
-	want := o.signature
-	switch {
-	case want == "" && len(signatures) == 1:
-		return signatures[0], nil
-	case want == "":
-		want = graph.DefaultSignature
+func (o *modelOptions) chosen(path string, m cambium.Model) (graph.Signature, error) {
+	s, err := (&graph.Graph{Signatures: m.Signatures()}).Signature(o.signature)
+	if err == nil {
+		return *s, nil
 	}
-	names := make([]string, len(signatures))
-	for i, s := range signatures {
-		if s.Name == want {
-			return s, nil
-		}
-		names[i] = s.Name
+	if info, _ := cambium.Inspect(path); info != nil && len(m.Signatures()) == 0 && len(info.MetaGraphs[0].Functions) > 0 {
+		list := strings.Join(info.MetaGraphs[0].Functions, ", ")
+		err = fmt.Errorf("%w; its functions (%s) can only be called from Python: save it with signatures, tf.saved_model.save(module, dir, signatures=module.%[2]s)", err, list)
 	}
-	return graph.Signature{}, fmt.Errorf("%w: %s; the model has: %s", graph.ErrNoSignature, want, strings.Join(names, ", "))
+	return graph.Signature{}, fmt.Errorf("%s: %w", path, err)
 }

@@ -82,6 +82,11 @@ func (o *runOptions) check(paths []string) error {
 	case len(paths) > 0 && len(o.inputs) > 0:
 		return cli.UsageError("images and --input exclude each other; give an image to one input with --input NAME=FILE")
 	}
+	if o.preprocess != "" {
+		if _, err := images.ParsePreprocess(o.preprocess); err != nil {
+			return cli.UsageError("--preprocess: %w", err)
+		}
+	}
 	if o.output != "" {
 		if err := inference.CheckOutput(o.output); err != nil {
 			return cli.WithCode(cli.Usage, err)
@@ -104,8 +109,8 @@ func (o *runOptions) run(c *cobra.Command, path string, paths []string) error {
 		return err
 	}
 	defer func() { _ = model.Close() }()
-	sig, err := o.chosen(model)
-	if err != nil {
+	sig, err := o.chosen(path, model)
+	if err != nil && (o.fetch == nil || len(model.Signatures()) > 0) {
 		return err
 	}
 	batches, files, err := o.read(c.Context(), path, sig, paths)
@@ -175,7 +180,7 @@ func (o *runOptions) wants(model string) (source.ImageOptions, error) {
 	if o.preprocess != "" {
 		how, err := images.ParsePreprocess(o.preprocess)
 		if err != nil {
-			return wants, cli.UsageError("--preprocess: %w", err)
+			return wants, err
 		}
 		wants.Preprocess = &how
 		return wants, nil

@@ -72,6 +72,12 @@ func printInfo(w io.Writer, path string, info *cambium.Info) error {
 			printPorts(row, "input", s.Inputs)
 			printPorts(row, "output", s.Outputs)
 		}
+		if len(mg.Signatures) == 0 {
+			row("\nsignature", "none: it was saved without signatures, by which TensorFlow outside Python calls a model")
+		}
+		for _, f := range mg.Functions {
+			row("  function", f)
+		}
 	}
 	if info.Layers != nil {
 		row("\nlayer", "class", "output shape", "parameters")

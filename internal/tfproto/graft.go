@@ -68,6 +68,7 @@ type (
 	BundleEntryProto               = core.BundleEntryProto
 	SavedObjectGraph               = core.SavedObjectGraph
 	SavedObject                    = core.SavedObject
+	TrackableObjectGraph           = core.TrackableObjectGraph
 	SavedObject_UserObject         = core.SavedObject_UserObject
 	SavedUserObject                = core.SavedUserObject
 	ConfigProto                    = core.ConfigProto
