@@ -221,6 +221,17 @@ def original(path, tags):
     return sess
 
 
+def reference_outputs(path, tags, sigs, calls, expected):
+    """The outputs of the model as TensorFlow's loader loads it; where it cannot, since only the object graph knows the variables, what
+    tf.saved_model.load gave when the model was written."""
+    try:
+        return run_calls(original(path, tags), sigs, calls)
+    except tf.errors.FailedPreconditionError:
+        if not expected:
+            raise
+        return [{k: decode(v) for k, v in c["outputs"].items()} for c in expected["calls"]]
+
+
 def passed(g, rewrite):
     sess = v1.Session(graph=tf.Graph(), config=config(rewrite))
     with sess.graph.as_default():
@@ -312,7 +323,7 @@ def check(path, out):
             inline = g["pass"] == "inline"
             try:
                 if inline:
-                    inlined, want = g, run_calls(original(path, tags or []), sigs, mine)
+                    inlined, want = g, reference_outputs(path, tags or [], sigs, mine, expected)
                 else:
                     want = run_calls(passed(inlined, False), inlined["signatures"], mine)
                 diff = difference(want, run_calls(passed(g, inline), g["signatures"], mine))
