@@ -69,7 +69,7 @@ def check(path, out):
         tags, sigs = mg["tags"] or ["serve"], mg["signatures"]
         with tf.Graph().as_default():
             calls, _ = parity.calls_for(path, tags, sigs, expected)
-            want = parity.run_calls(parity.original(path, tags), sigs, calls)
+            want = parity.reference_outputs(path, tags, sigs, calls, expected)
         for e in mg["exports"]:
             kind = e.rsplit(".", 1)[1]
 
