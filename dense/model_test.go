@@ -73,9 +73,12 @@ func compiled(t *testing.T, threads int, layers ...dense.Layer) *dense.Model {
 	return m
 }
 
-// long is a network of many inputs, which are halved in large batches.
-func long(t *testing.T, threads int) *dense.Model {
-	m, err := dense.New(dense.Config{Seed: 4, Threads: threads}, dense.Input(301), dense.Dense(70, dense.ReLU), dense.Dense(5, dense.Softmax))
+// long is a network of many inputs, which are halved in large batches, even one whose halves are whole panels.
+func long(t *testing.T, threads int) *dense.Model { return halved(t, threads, 301) }
+func even(t *testing.T, threads int) *dense.Model { return halved(t, threads, 256) }
+
+func halved(t *testing.T, threads, inputs int) *dense.Model {
+	m, err := dense.New(dense.Config{Seed: 4, Threads: threads}, dense.Input(inputs), dense.Dense(70, dense.ReLU), dense.Dense(5, dense.Softmax))
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = m.Close() })
 	require.NoError(t, m.Compile(train.Adam(0.003), train.Loss{Name: train.SparseCategoricalCrossentropy}))
@@ -99,10 +102,13 @@ func samplesOf(n int, shape ...int) *train.Dataset {
 
 // TestSameBitsForAnyThreads trains on 1, 2, 3 and 8 threads.
 func TestSameBitsForAnyThreads(t *testing.T) {
-	for name, network := range map[string]func(*testing.T, int) *dense.Model{"everything": everything, "wide": wide, "long": long} {
+	for name, network := range map[string]func(*testing.T, int) *dense.Model{"everything": everything, "wide": wide, "long": long, "even": even} {
 		d := manySamples(300)
-		if name == "long" {
+		switch name {
+		case "long":
 			d = samplesOf(300, 301)
+		case "even":
+			d = samplesOf(300, 256)
 		}
 		t.Run(name, func(t *testing.T) { onEveryLevel(t, func(t *testing.T) { sameBits(t, network, d) }) })
 	}

@@ -130,7 +130,8 @@ func (t *trainer) gatherBlock(down int, o *own) {
 	if t.halved && down >= middle {
 		half = 1
 	}
-	if o.all[half] == t.steps || t.halved && down == middle && o.all[0] == t.steps || o.blocks[down] == t.steps {
+	both := t.halved && down == middle && t.halves.split%kernel.Width > 0 // the block that is divided
+	if o.all[half] == t.steps || both && o.all[0] == t.steps || o.blocks[down] == t.steps {
 		return
 	}
 	o.blocks[down] = t.steps
