@@ -20,6 +20,7 @@ type bound struct {
 	closed      bool
 	trained     int // samples so far
 	settled     bool
+	sparse      bool // worth skipping zeros
 
 	// Evaluate's:
 	evaluation evaluation
@@ -115,9 +116,12 @@ func (b *bound) Train(order []int32, batch int, outputs, losses []float32) error
 	if err != nil {
 		return err
 	}
-	b.settle(len(order))
 	b.m.poolRun.Lock()
 	defer b.m.poolRun.Unlock()
+	if b.trained == 0 {
+		b.sparse = t.skipsZeros(b)
+	}
+	b.settle(len(order))
 	t.pool.Begin()
 	defer t.pool.End()
 	width := b.m.OutputWidth()

@@ -71,6 +71,14 @@ func (h *halves) actions(t *trainer) []action {
 // half computes what one half of the inputs adds to a block of one panel; the first half has the bias.
 func (n *denseNode) half(t *tape, h *halves, half int, b block) {
 	k, p := n.kernel, b.p0
+	if t.sparse() {
+		if half == 0 {
+			n.sparseProduct(t, b, 0, h.split, n.biasValue[p*kernel.Width:], t.out.from(p, b.first))
+		} else {
+			n.sparseProduct(t, b, h.split, k.inputs, zeros[:], h.rest.from(p, b.first))
+		}
+		return
+	}
 	product := func(from, to int, init []float32, stride int, out []float32) {
 		x := t.in.data[from/kernel.Width*t.in.stride+b.first*kernel.Width+from%kernel.Width:]
 		kernel.Product(x, t.in.stride, b.count(), to-from, k.value[p*k.panelSize()+from*kernel.Width:], init, stride, out, left(k.columns, p))

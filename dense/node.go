@@ -35,6 +35,7 @@ const (
 // tape is what the training of one node holds on to between forward and backward.
 type tape struct {
 	in, out, dIn, dOut matrix
+	nonzeros           *nonzeros // of in, for a first product
 	batch              *batch
 	per                int       // rows a sample
 	penalties          []float64 // of each sample of the batch: activity regularization
@@ -44,11 +45,15 @@ type tape struct {
 // batch is the present step's.
 type batch struct {
 	samples int
+	sparse  bool   // the first product skips zeros
 	step    uint64 // optimizer steps taken before
 	seed    uint64
 }
 
 func (t *tape) rows() int { return t.batch.samples * t.per }
+
+// sparse reports whether zeros of the input are skipped.
+func (t *tape) sparse() bool { return t.nonzeros != nil && t.batch.sparse }
 
 // allocator is a node with state of its own on the tape.
 type allocator interface{ allocate(t *tape, rows int) }

@@ -46,7 +46,15 @@ func (n *denseNode) infer(in, out matrix, b block, _ *scratch) {
 	}
 }
 
-func (n *denseNode) train(t *tape, b block, s *scratch) { n.infer(t.in, t.out, b, s) }
+func (n *denseNode) train(t *tape, b block, s *scratch) {
+	if !t.sparse() {
+		n.infer(t.in, t.out, b, s)
+		return
+	}
+	for p := b.p0; p < b.p1; p++ {
+		n.sparseProduct(t, block{b.first, b.last, p, p + 1}, 0, n.kernel.inputs, n.biasValue[p*kernel.Width:], t.out.from(p, b.first))
+	}
+}
 
 // backward: dx = dy·kernelᵀ.
 func (n *denseNode) backward(t *tape, b block, _ *scratch) {
@@ -60,6 +68,10 @@ func (n *denseNode) backward(t *tape, b block, _ *scratch) {
 
 // kernelGradient computes block (panel, down) of xᵀ·dy into g, biasGradient the sums of dy's columns.
 func (n *denseNode) kernelGradient(t *tape, panel, down int, g []float32) {
+	if t.sparse() {
+		n.sparseGradient(t, panel, down, g)
+		return
+	}
 	k := n.kernel
 	kernel.Outer(t.in.from(down, 0), t.dOut.from(panel, 0), t.rows(), left(k.inputs, down), left(k.columns, panel), g)
 }

@@ -61,6 +61,9 @@ func (t *trainer) fits(per, columns int) bool {
 // newOwn returns a worker's part.
 func (t *trainer) newOwn() own {
 	o := own{tapes: append([]tape{}, t.tapes...)}
+	if len(t.tapes) > 0 && t.tapes[0].nonzeros != nil {
+		o.tapes[0].nonzeros = t.tapes[0].nonzeros.forWorker(t.shares.input)
+	}
 	if t.shares.input {
 		o.tapes[0].in = newMatrix(t.capacity*t.m.inputPer, t.m.inputColumns)
 		for half := range o.gathered {
@@ -97,7 +100,7 @@ func (t *trainer) gatherOwn(half, first, last int, o *own) {
 	for s := first; s < last; s++ {
 		if o.gathered[half][s] != t.steps {
 			o.gathered[half][s] = t.steps
-			t.data.gather(o.tapes[0].in, s, int(t.order[s]), t.m.inputPer, from, end)
+			t.bring(o.tapes[0].in, o.tapes[0].nonzeros, s, from, end)
 		}
 	}
 	if last-first == t.batch.samples {
@@ -112,6 +115,11 @@ func (t *trainer) prepareOwn(i, panel, first, last int, s *scratch) {
 	if i == 0 && t.shares.input {
 		for down := first; down < last; down++ {
 			t.gatherBlock(down, o)
+		}
+	}
+	if tp := &o.tapes[i]; tp.sparse() {
+		for down := first; down < last; down++ {
+			tp.nonzeros.transpose(down, tp.rows(), t.steps)
 		}
 	}
 	if i != t.shares.lowest || o.panels[panel] == t.steps {
@@ -139,7 +147,7 @@ func (t *trainer) gatherBlock(down int, o *own) {
 	for s := range t.batch.samples {
 		if o.gathered[half][s] != t.steps {
 			done = false
-			t.data.gather(o.tapes[0].in, s, int(t.order[s]), t.m.inputPer, from, min(from+kernel.Width, t.m.inputColumns))
+			t.bring(o.tapes[0].in, o.tapes[0].nonzeros, s, from, min(from+kernel.Width, t.m.inputColumns))
 		}
 	}
 	if done {

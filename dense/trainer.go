@@ -57,6 +57,11 @@ func newTrainer(m *Model, p *pool.Pool, capacity int) *trainer {
 	t.head = newHead(m, t, penalties)
 	t.shares.backward, t.shares.lowest = t.ownsBackward()
 	t.gradients()
+	if len(m.entries) > 0 {
+		if _, ok := m.entries[0].node.(*denseNode); ok {
+			t.tapes[0].nonzeros = newNonzeros(capacity*m.inputPer, m.inputColumns)
+		}
+	}
 	for i, e := range m.entries {
 		if a, ok := e.node.(allocator); ok {
 			a.allocate(&t.tapes[i], capacity*e.per)
@@ -122,7 +127,7 @@ func (t *trainer) backward() []int {
 // step trains on one batch and returns its loss. next is the batch after it.
 func (t *trainer) step(data *bound, order, next []int32, outputs []float32) (float64, error) {
 	t.data, t.order, t.next, t.outputs = data, order, next, outputs
-	t.batch = batch{len(order), uint64(t.m.iterations), t.m.seed}
+	t.batch = batch{len(order), data.sparse, uint64(t.m.iterations), t.m.seed}
 	t.steps++
 	clear(t.head.penalties[:len(order)])
 	p := t.plan(len(order))
@@ -143,8 +148,21 @@ func (t *trainer) step(data *bound, order, next []int32, outputs []float32) (flo
 
 // gather brings samples first … last-1 of the batch into the input matrix.
 func (t *trainer) gather(b block, _ *scratch) {
+	var z *nonzeros
+	if len(t.tapes) > 0 {
+		z = t.tapes[0].nonzeros
+	}
 	for s := b.first; s < b.last; s++ {
-		t.data.gather(t.input, s, int(t.order[s]), t.m.inputPer, 0, t.m.inputColumns)
+		t.bring(t.input, z, s, 0, t.m.inputColumns)
+	}
+}
+
+// bring copies columns first … end-1 of the batch's sample s into its place, and notes which are not 0 where zeros are skipped.
+func (t *trainer) bring(in matrix, z *nonzeros, s, first, end int) {
+	per := t.m.inputPer
+	t.data.gather(in, s, int(t.order[s]), per, first, end)
+	if t.batch.sparse {
+		z.note(in, s*per, (s+1)*per, first, end)
 	}
 }
 

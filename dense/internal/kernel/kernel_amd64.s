@@ -8322,6 +8322,82 @@ lastdone:
 	VZEROUPPER
 	RET
 
+// func sparseProduct512(x *float32, nonzero *uint32, keep uint32, rows int, w *float32, init *float32, initStride uintptr, out *float32)
+// Requires: AVX, AVX512F, BMI
+TEXT ·sparseProduct512(SB), NOSPLIT, $0-64
+	MOVQ x+0(FP), AX
+	MOVQ nonzero+8(FP), CX
+	MOVQ rows+24(FP), DX
+	MOVQ w+32(FP), BX
+	MOVQ init+40(FP), SI
+	MOVQ initStride+48(FP), DI
+	MOVQ out+56(FP), R8
+	MOVL keep+16(FP), R9
+
+row:
+	VMOVUPS (SI), Z0
+	VMOVUPS 64(SI), Z1
+	MOVL    (CX), R10
+	ANDL    R9, R10
+	JZ      next
+
+bit:
+	TZCNTL       R10, R11
+	VBROADCASTSS (AX)(R11*4), Z2
+	SHLQ         $0x07, R11
+	VFMADD231PS  (BX)(R11*1), Z2, Z0
+	VFMADD231PS  64(BX)(R11*1), Z2, Z1
+	BLSRL        R10, R10
+	JNZ          bit
+
+next:
+	VMOVUPS Z0, (R8)
+	VMOVUPS Z1, 64(R8)
+	ADDQ    $0x04, CX
+	ADDQ    DI, SI
+	ADDQ    $0x00000080, AX
+	ADDQ    $0x00000080, R8
+	DECQ    DX
+	JNZ     row
+	VZEROUPPER
+	RET
+
+// func sparseOuter512(x *float32, nonzero *uint64, dy *float32, columns int, out *float32)
+// Requires: AVX, AVX512F, BMI
+TEXT ·sparseOuter512(SB), NOSPLIT, $0-40
+	MOVQ x+0(FP), AX
+	MOVQ nonzero+8(FP), CX
+	MOVQ dy+16(FP), DX
+	MOVQ columns+24(FP), BX
+	MOVQ out+32(FP), SI
+
+column:
+	MOVQ    (CX), DI
+	TESTQ   DI, DI
+	JZ      next
+	VMOVUPS (SI), Z0
+	VMOVUPS 64(SI), Z1
+
+bit:
+	TZCNTQ       DI, R8
+	SHLQ         $0x07, R8
+	VBROADCASTSS (AX)(R8*1), Z2
+	VFMADD231PS  (DX)(R8*1), Z2, Z0
+	VFMADD231PS  64(DX)(R8*1), Z2, Z1
+	BLSRQ        DI, DI
+	JNZ          bit
+	VMOVUPS      Z0, (SI)
+	VMOVUPS      Z1, 64(SI)
+
+next:
+	ADDQ $0x04, AX
+	ADDQ $0x08, CX
+	ADDQ $0x00000080, SI
+	DECQ BX
+	JNZ  column
+	VZEROUPPER
+	RET
+
 // func relu512(dst *float32, src *float32, n int, alpha float32)
 // Requires: AVX, AVX512F
 TEXT ·relu512(SB), NOSPLIT, $0-28
@@ -13604,6 +13680,94 @@ done:
 	VZEROUPPER
 	RET
 
+// func sparseProduct256(x *float32, nonzero *uint32, keep uint32, rows int, w *float32, init *float32, initStride uintptr, out *float32)
+// Requires: AVX, BMI, FMA3
+TEXT ·sparseProduct256(SB), NOSPLIT, $0-64
+	MOVQ x+0(FP), AX
+	MOVQ nonzero+8(FP), CX
+	MOVQ rows+24(FP), DX
+	MOVQ w+32(FP), BX
+	MOVQ init+40(FP), SI
+	MOVQ initStride+48(FP), DI
+	MOVQ out+56(FP), R8
+	MOVL keep+16(FP), R9
+
+row:
+	VMOVUPS (SI), Y0
+	VMOVUPS 32(SI), Y1
+	VMOVUPS 64(SI), Y2
+	VMOVUPS 96(SI), Y3
+	MOVL    (CX), R10
+	ANDL    R9, R10
+	JZ      next
+
+bit:
+	TZCNTL       R10, R11
+	VBROADCASTSS (AX)(R11*4), Y4
+	SHLQ         $0x07, R11
+	VFMADD231PS  (BX)(R11*1), Y4, Y0
+	VFMADD231PS  32(BX)(R11*1), Y4, Y1
+	VFMADD231PS  64(BX)(R11*1), Y4, Y2
+	VFMADD231PS  96(BX)(R11*1), Y4, Y3
+	BLSRL        R10, R10
+	JNZ          bit
+
+next:
+	VMOVUPS Y0, (R8)
+	VMOVUPS Y1, 32(R8)
+	VMOVUPS Y2, 64(R8)
+	VMOVUPS Y3, 96(R8)
+	ADDQ    $0x04, CX
+	ADDQ    DI, SI
+	ADDQ    $0x00000080, AX
+	ADDQ    $0x00000080, R8
+	DECQ    DX
+	JNZ     row
+	VZEROUPPER
+	RET
+
+// func sparseOuter256(x *float32, nonzero *uint64, dy *float32, columns int, out *float32)
+// Requires: AVX, BMI, FMA3
+TEXT ·sparseOuter256(SB), NOSPLIT, $0-40
+	MOVQ x+0(FP), AX
+	MOVQ nonzero+8(FP), CX
+	MOVQ dy+16(FP), DX
+	MOVQ columns+24(FP), BX
+	MOVQ out+32(FP), SI
+
+column:
+	MOVQ    (CX), DI
+	TESTQ   DI, DI
+	JZ      next
+	VMOVUPS (SI), Y0
+	VMOVUPS 32(SI), Y1
+	VMOVUPS 64(SI), Y2
+	VMOVUPS 96(SI), Y3
+
+bit:
+	TZCNTQ       DI, R8
+	SHLQ         $0x07, R8
+	VBROADCASTSS (AX)(R8*1), Y4
+	VFMADD231PS  (DX)(R8*1), Y4, Y0
+	VFMADD231PS  32(DX)(R8*1), Y4, Y1
+	VFMADD231PS  64(DX)(R8*1), Y4, Y2
+	VFMADD231PS  96(DX)(R8*1), Y4, Y3
+	BLSRQ        DI, DI
+	JNZ          bit
+	VMOVUPS      Y0, (SI)
+	VMOVUPS      Y1, 32(SI)
+	VMOVUPS      Y2, 64(SI)
+	VMOVUPS      Y3, 96(SI)
+
+next:
+	ADDQ $0x04, AX
+	ADDQ $0x08, CX
+	ADDQ $0x00000080, SI
+	DECQ BX
+	JNZ  column
+	VZEROUPPER
+	RET
+
 // func relu256(dst *float32, src *float32, n int, alpha float32)
 // Requires: AVX
 TEXT ·relu256(SB), NOSPLIT, $0-28
@@ -17118,6 +17282,151 @@ panel:
 	ADDQ      CX, AX
 	DECQ      DX
 	JNZ       panel
+	VZEROUPPER
+	RET
+
+// func nonZeros256(x *float32, xPanel uintptr, panels int, bits *uint32, stride uintptr)
+// Requires: AVX
+TEXT ·nonZeros256(SB), NOSPLIT, $0-40
+	MOVQ   x+0(FP), AX
+	MOVQ   xPanel+8(FP), CX
+	MOVQ   panels+16(FP), DX
+	MOVQ   bits+24(FP), BX
+	MOVQ   stride+32(FP), SI
+	VXORPS Y0, Y0, Y0
+
+panel:
+	VCMPPS    $0x04, 96(AX), Y0, Y1
+	VMOVMSKPS Y1, DI
+	VCMPPS    $0x04, 64(AX), Y0, Y1
+	VMOVMSKPS Y1, R8
+	SHLL      $0x08, DI
+	ORL       R8, DI
+	VCMPPS    $0x04, 32(AX), Y0, Y1
+	VMOVMSKPS Y1, R8
+	SHLL      $0x08, DI
+	ORL       R8, DI
+	VCMPPS    $0x04, (AX), Y0, Y1
+	VMOVMSKPS Y1, R8
+	SHLL      $0x08, DI
+	ORL       R8, DI
+	MOVL      DI, (BX)
+	ADDQ      CX, AX
+	ADDQ      SI, BX
+	DECQ      DX
+	JNZ       panel
+	VZEROUPPER
+	RET
+
+// func transposeBits256(columns *uint64, rows *uint32, n int)
+// Requires: AVX, AVX2
+TEXT ·transposeBits256(SB), NOSPLIT, $0-24
+	MOVQ columns+0(FP), AX
+	MOVQ rows+8(FP), CX
+	MOVQ n+16(FP), DX
+
+rows:
+	VMOVUPS   (CX), Y0
+	VMOVMSKPS Y0, BX
+	MOVB      BL, 248(AX)
+	VPADDD    Y0, Y0, Y0
+	VMOVMSKPS Y0, BX
+	MOVB      BL, 240(AX)
+	VPADDD    Y0, Y0, Y0
+	VMOVMSKPS Y0, BX
+	MOVB      BL, 232(AX)
+	VPADDD    Y0, Y0, Y0
+	VMOVMSKPS Y0, BX
+	MOVB      BL, 224(AX)
+	VPADDD    Y0, Y0, Y0
+	VMOVMSKPS Y0, BX
+	MOVB      BL, 216(AX)
+	VPADDD    Y0, Y0, Y0
+	VMOVMSKPS Y0, BX
+	MOVB      BL, 208(AX)
+	VPADDD    Y0, Y0, Y0
+	VMOVMSKPS Y0, BX
+	MOVB      BL, 200(AX)
+	VPADDD    Y0, Y0, Y0
+	VMOVMSKPS Y0, BX
+	MOVB      BL, 192(AX)
+	VPADDD    Y0, Y0, Y0
+	VMOVMSKPS Y0, BX
+	MOVB      BL, 184(AX)
+	VPADDD    Y0, Y0, Y0
+	VMOVMSKPS Y0, BX
+	MOVB      BL, 176(AX)
+	VPADDD    Y0, Y0, Y0
+	VMOVMSKPS Y0, BX
+	MOVB      BL, 168(AX)
+	VPADDD    Y0, Y0, Y0
+	VMOVMSKPS Y0, BX
+	MOVB      BL, 160(AX)
+	VPADDD    Y0, Y0, Y0
+	VMOVMSKPS Y0, BX
+	MOVB      BL, 152(AX)
+	VPADDD    Y0, Y0, Y0
+	VMOVMSKPS Y0, BX
+	MOVB      BL, 144(AX)
+	VPADDD    Y0, Y0, Y0
+	VMOVMSKPS Y0, BX
+	MOVB      BL, 136(AX)
+	VPADDD    Y0, Y0, Y0
+	VMOVMSKPS Y0, BX
+	MOVB      BL, 128(AX)
+	VPADDD    Y0, Y0, Y0
+	VMOVMSKPS Y0, BX
+	MOVB      BL, 120(AX)
+	VPADDD    Y0, Y0, Y0
+	VMOVMSKPS Y0, BX
+	MOVB      BL, 112(AX)
+	VPADDD    Y0, Y0, Y0
+	VMOVMSKPS Y0, BX
+	MOVB      BL, 104(AX)
+	VPADDD    Y0, Y0, Y0
+	VMOVMSKPS Y0, BX
+	MOVB      BL, 96(AX)
+	VPADDD    Y0, Y0, Y0
+	VMOVMSKPS Y0, BX
+	MOVB      BL, 88(AX)
+	VPADDD    Y0, Y0, Y0
+	VMOVMSKPS Y0, BX
+	MOVB      BL, 80(AX)
+	VPADDD    Y0, Y0, Y0
+	VMOVMSKPS Y0, BX
+	MOVB      BL, 72(AX)
+	VPADDD    Y0, Y0, Y0
+	VMOVMSKPS Y0, BX
+	MOVB      BL, 64(AX)
+	VPADDD    Y0, Y0, Y0
+	VMOVMSKPS Y0, BX
+	MOVB      BL, 56(AX)
+	VPADDD    Y0, Y0, Y0
+	VMOVMSKPS Y0, BX
+	MOVB      BL, 48(AX)
+	VPADDD    Y0, Y0, Y0
+	VMOVMSKPS Y0, BX
+	MOVB      BL, 40(AX)
+	VPADDD    Y0, Y0, Y0
+	VMOVMSKPS Y0, BX
+	MOVB      BL, 32(AX)
+	VPADDD    Y0, Y0, Y0
+	VMOVMSKPS Y0, BX
+	MOVB      BL, 24(AX)
+	VPADDD    Y0, Y0, Y0
+	VMOVMSKPS Y0, BX
+	MOVB      BL, 16(AX)
+	VPADDD    Y0, Y0, Y0
+	VMOVMSKPS Y0, BX
+	MOVB      BL, 8(AX)
+	VPADDD    Y0, Y0, Y0
+	VMOVMSKPS Y0, BX
+	MOVB      BL, (AX)
+	VPADDD    Y0, Y0, Y0
+	ADDQ      $0x20, CX
+	INCQ      AX
+	SUBQ      $0x08, DX
+	JNZ       rows
 	VZEROUPPER
 	RET
 

@@ -78,4 +78,8 @@ type table struct {
 	gather                       func(dst *float32, panel uintptr, panels int, src *float32)
 	gatherBytes                  func(dst *float32, panel uintptr, panels int, src *uint8)
 	transpose                    func(dst, src *float32)
+	nonZeros                     func(x *float32, xPanel uintptr, panels int, bits *uint32, stride uintptr)
+	transposeBits                func(columns *uint64, rows *uint32, n int)
+	sparseProduct                func(x *float32, nonzero *uint32, keep uint32, rows int, w, init *float32, initStride uintptr, out *float32)
+	sparseOuter                  func(x *float32, nonzero *uint64, dy *float32, columns int, out *float32)
 }

@@ -12,9 +12,9 @@ var tables = [3]*table{AVX2: &table256, AVX512: &table512}
 // Best returns the best level of this processor.
 func Best() Level {
 	switch x := &cpu.X86; {
-	case x.HasAVX512F && x.HasAVX512VL && x.HasAVX512DQ && x.HasAVX512BW && x.HasAVX2 && x.HasFMA:
+	case x.HasAVX512F && x.HasAVX512VL && x.HasAVX512DQ && x.HasAVX512BW && x.HasAVX2 && x.HasFMA && x.HasBMI1:
 		return AVX512
-	case x.HasAVX2 && x.HasFMA:
+	case x.HasAVX2 && x.HasFMA && x.HasBMI1:
 		return AVX2
 	}
 	return Portable
@@ -66,7 +66,8 @@ var table512 = table{
 	update:          [ruleCount]func(w, g, m, v *float32, n int, consts *[8]float32){sgd512, momentum512, nesterov512, rmsprop512, adagrad512, adam512},
 	outerUpdate:     [ruleCount]func(x *float32, xPanel uintptr, dy *float32, rows, tiles int, w, m, v, grad *float32, consts *[8]float32){sgdOuter512, momentumOuter512, nesterovOuter512, rmspropOuter512, adagradOuter512, adamOuter512},
 	outerUpdateHalf: [ruleCount]func(x *float32, xPanel uintptr, dy *float32, rows, tiles int, w, m, v, grad *float32, consts *[8]float32){sgdOuterHalf512, momentumOuterHalf512, nesterovOuterHalf512, rmspropOuterHalf512, adagradOuterHalf512, adamOuterHalf512},
-	gather:          gather256, gatherBytes: gatherBytes256, transpose: transpose256,
+	gather:          gather256, gatherBytes: gatherBytes256, transpose: transpose256, nonZeros: nonZeros256, transposeBits: transposeBits256,
+	sparseProduct: sparseProduct512, sparseOuter: sparseOuter512,
 }
 
 var table256 = table{
@@ -94,5 +95,6 @@ var table256 = table{
 	softmax:        softmax256,
 	softmaxHalf:    softmaxHalf256,
 	update:         [ruleCount]func(w, g, m, v *float32, n int, consts *[8]float32){sgd256, momentum256, nesterov256, rmsprop256, adagrad256, adam256},
-	gather:         gather256, gatherBytes: gatherBytes256, transpose: transpose256,
+	gather:         gather256, gatherBytes: gatherBytes256, transpose: transpose256, nonZeros: nonZeros256, transposeBits: transposeBits256,
+	sparseProduct: sparseProduct256, sparseOuter: sparseOuter256,
 }

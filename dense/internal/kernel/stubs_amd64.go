@@ -146,6 +146,12 @@ func adamOuter512(x *float32, xPanel uintptr, dy *float32, rows int, tiles int, 
 func adamOuterHalf512(x *float32, xPanel uintptr, dy *float32, rows int, tiles int, w *float32, m *float32, v *float32, grad *float32, consts *[8]float32)
 
 //go:noescape
+func sparseProduct512(x *float32, nonzero *uint32, keep uint32, rows int, w *float32, init *float32, initStride uintptr, out *float32)
+
+//go:noescape
+func sparseOuter512(x *float32, nonzero *uint64, dy *float32, columns int, out *float32)
+
+//go:noescape
 func relu512(dst *float32, src *float32, n int, alpha float32)
 
 //go:noescape
@@ -335,6 +341,12 @@ func outer5x256(x *float32, dy *float32, rows int, tiles int, out *float32)
 func outer6x256(x *float32, dy *float32, rows int, tiles int, out *float32)
 
 //go:noescape
+func sparseProduct256(x *float32, nonzero *uint32, keep uint32, rows int, w *float32, init *float32, initStride uintptr, out *float32)
+
+//go:noescape
+func sparseOuter256(x *float32, nonzero *uint64, dy *float32, columns int, out *float32)
+
+//go:noescape
 func relu256(dst *float32, src *float32, n int, alpha float32)
 
 //go:noescape
@@ -486,6 +498,12 @@ func gather256(dst *float32, panel uintptr, panels int, src *float32)
 
 //go:noescape
 func gatherBytes256(dst *float32, panel uintptr, panels int, src *uint8)
+
+//go:noescape
+func nonZeros256(x *float32, xPanel uintptr, panels int, bits *uint32, stride uintptr)
+
+//go:noescape
+func transposeBits256(columns *uint64, rows *uint32, n int)
 
 //go:noescape
 func prefetch(src *byte, lines int)

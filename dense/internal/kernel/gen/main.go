@@ -21,6 +21,7 @@ func main() {
 		products(s)
 		gemvs(s)
 		outers(s)
+		sparseProducts(s)
 		activations(s)
 		elementwise(s)
 		columns(s)
@@ -29,6 +30,7 @@ func main() {
 		optimizers(s)
 	}
 	gathers()
+	nonZeros()
 	prefetch()
 	transpose()
 	control()
