@@ -4,6 +4,7 @@
 //
 //	go run ./scripts/unfreezing                                          the digits 5-9 on pooled features of a network of 0-4
 //	go run ./scripts/unfreezing -base MODEL -layer '' -data DATA         another base and other data
+//	go run ./scripts/unfreezing -base MODEL -layer '' -data mnist -few 100   … 100 images of each class of it, tested on 200
 package main
 
 import (
@@ -38,6 +39,8 @@ func run(ctx context.Context) error {
 	flag.StringVar(&o.Data, "data", digits, "data with a test set")
 	flag.StringVar(&o.Unfreeze, "unfreeze", "all", "what is trained")
 	flag.IntVar(&o.UnfreezeEpochs, "epochs", 40, "epochs of that at most")
+	n := flag.Int("few", 0, "of IDX data, the first so many images of each class; 0: all")
+	tests := flag.Int("tests", 200, "with -few: the first so many test images of each class")
 	seeds := flag.Int("seeds", 5, "how many seeds")
 	rates := flag.String("rates", "0.0003,0.001,0.003,0.01", "learning rates to choose from")
 	flag.Parse()
@@ -49,6 +52,12 @@ func run(ctx context.Context) error {
 	}
 	defer os.RemoveAll(dir)
 	o.Out = filepath.Join(dir, "out")
+	if *n > 0 {
+		if err := few(ctx, o.Data, dir, *n, *tests); err != nil {
+			return err
+		}
+		o.Data = dir
+	}
 	var best []*finetune.Report
 	chosen, lowest := "", math.Inf(1)
 	for _, text := range strings.Split(*rates, ",") {
