@@ -76,6 +76,11 @@ func TestLoadNativeErrors(t *testing.T) {
 		require.Error(t, err, path)
 		require.Equal(t, 1, strings.Count(err.Error(), path), "%v", err)
 	}
+	m, err := cambium.Load(mlp+"my_mnist.keras", &cambium.Options{Engine: cambium.Native})
+	require.NoError(t, err)
+	_, err = m.Predict(nil, tensor.Must(tensor.New(tensor.Float32, 1, 784))) //nolint:staticcheck // what is tested
+	require.ErrorContains(t, err, "context is nil")
+	require.NoError(t, m.Close())
 }
 
 func TestLoadKnowsTheSignature(t *testing.T) {
@@ -148,7 +153,7 @@ func TestPreprocessing(t *testing.T) {
 	require.Equal(t, images.Torch, how)
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "report.json"), []byte(`{"preprocess": "sepia"}`), 0o600))
 	_, _, err = cambium.Preprocessing(filepath.Join(dir, "saved_model"))
-	require.Error(t, err)
+	require.ErrorContains(t, err, "--preprocess")
 	require.NotErrorIs(t, err, fs.ErrNotExist)
 }
 

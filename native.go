@@ -2,6 +2,7 @@ package cambium
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -116,6 +117,9 @@ func (m *nativeModel) CallSignature(ctx context.Context, signature string, input
 
 // Predict implements Model.
 func (m *nativeModel) Predict(ctx context.Context, x *tensor.Tensor) (*tensor.Tensor, error) {
+	if ctx == nil {
+		return nil, errors.New("the context is nil; context.Background() never ends")
+	}
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}

@@ -49,16 +49,20 @@ func reportedPreprocessing(report string) (images.Preprocess, bool, error) {
 		Preprocess string `json:"preprocess"`
 	}
 	if err := json.Unmarshal(text, &says); err != nil {
-		return images.None, false, fmt.Errorf("%s: %w", report, err)
+		return images.None, false, foreignReport(report, err)
 	}
 	if says.Preprocess == "" {
 		return images.None, false, nil
 	}
 	how, err := images.ParsePreprocess(says.Preprocess)
 	if err != nil {
-		return how, false, fmt.Errorf("%s: %w", report, err)
+		return how, false, foreignReport(report, err)
 	}
 	return how, true, nil
+}
+
+func foreignReport(report string, err error) error {
+	return fmt.Errorf("%s: it does not say as finetune's would how the model beside it wants its images (--preprocess says it in its place): %w", report, err)
 }
 
 // rescales reports whether the first layers of a model bring 0 … 255 into range themselves. Layers that change an image's size or

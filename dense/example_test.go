@@ -27,7 +27,12 @@ func ExamplePerceptron() {
 		}
 		fmt.Printf("%-4s", gate.name)
 		for _, x := range corners {
-			fmt.Print(" ", p.Predict(x))
+			y, err := p.Predict(x)
+			if err != nil {
+				fmt.Println(err)
+				return
+			}
+			fmt.Print(" ", y)
 		}
 		fmt.Println(" mistakes:", mistakes)
 	}

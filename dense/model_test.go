@@ -439,4 +439,8 @@ func TestPerceptronWrongUse(t *testing.T) {
 		_, _, err := p.Fit(c.x, c.y, 1, 10)
 		require.ErrorIs(t, err, train.ErrData)
 	}
+	for _, x := range [][]float64{nil, {1}, {1, 2, 3}} {
+		_, err := p.Predict(x)
+		require.ErrorIs(t, err, train.ErrData)
+	}
 }

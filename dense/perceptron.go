@@ -20,8 +20,15 @@ type Perceptron struct {
 // NewPerceptron returns a perceptron of the given number of inputs with weights and bias 0.
 func NewPerceptron(inputs int) *Perceptron { return &Perceptron{Weights: make([]float64, inputs)} }
 
-// Predict returns 1 or 0 for one sample.
-func (p *Perceptron) Predict(x []float64) int {
+// Predict returns 1 or 0 for one sample, which must have as many features as the perceptron has inputs.
+func (p *Perceptron) Predict(x []float64) (int, error) {
+	if len(x) != len(p.Weights) {
+		return 0, fmt.Errorf("dense: perceptron: %w: a sample of %d features for %d inputs", train.ErrData, len(x), len(p.Weights))
+	}
+	return p.fires(x), nil
+}
+
+func (p *Perceptron) fires(x []float64) int {
 	sum := p.Bias
 	for i, w := range p.Weights {
 		sum += w * x[i]
@@ -51,7 +58,7 @@ func (p *Perceptron) Fit(x [][]float64, targets []int, rate float64, epochs int)
 		passes++
 		mistakes = 0
 		for i, s := range x {
-			e := float64(targets[i] - p.Predict(s))
+			e := float64(targets[i] - p.fires(s))
 			if e == 0 {
 				continue
 			}

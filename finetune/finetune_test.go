@@ -139,7 +139,11 @@ func TestRunOnImages(t *testing.T) {
 	var log bytes.Buffer
 	o := options(t, dir)
 	o.ImageSize, o.Log = 8, &log
+	var counted []int
+	o.OnFeatures = func(done, all int) { counted = append(counted, done, all) }
 	r := run(t, o)
+	require.Len(t, counted, 2*41)
+	require.Equal(t, []int{41, 41}, counted[80:], "the torn one too")
 	require.Equal(t, []string{"left", "right"}, r.Data.Classes)
 	require.Equal(t, 40, r.Data.Train+r.Data.Validation)
 	require.Equal(t, []string{filepath.Join(dir, "right", "photo.WebP"), filepath.Join(dir, "left", "torn.png")}, r.Data.Skipped)
@@ -303,6 +307,11 @@ func TestWrongOptions(t *testing.T) {
 		require.ErrorContains(t, err, want)
 		require.ErrorIs(t, err, ErrOption)
 	}
+}
+
+func TestRunWithoutAContext(t *testing.T) {
+	_, err := Run(nil, options(t, blobs(t))) //nolint:staticcheck // what is tested
+	require.ErrorIs(t, err, ErrOption)
 }
 
 // What is 0 is in report.json too, and what was left to the optimizer as the number that it chose.

@@ -197,7 +197,8 @@ func (r *Report) goOn(t *train.Result, kept bool) {
 	r.EarlyStopped = t.EarlyStopped
 	r.Warnings = append(r.Warnings, t.Warnings...)
 	if t.Overfitting.Detected {
-		r.Overfitting = train.Overfitting{Detected: true, Epoch: from + t.Overfitting.Epoch}
+		r.Overfitting = t.Overfitting
+		r.Overfitting.Epoch += from
 		r.Warnings = append(r.Warnings, r.Overfitting.Advice())
 	}
 }

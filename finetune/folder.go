@@ -143,6 +143,7 @@ func (r *folderReader) bytes(ctx context.Context, paths []string, of []int, tooM
 	pixels, pictures, broken := make([]uint8, len(paths)*size), make([]picture, len(paths)), make([]error, len(paths))
 	workers, ctx := errgroup.WithContext(ctx)
 	workers.SetLimit(runtime.GOMAXPROCS(0))
+	count := counter(r.o.OnFeatures, len(paths))
 	for i, path := range paths {
 		pictures[i] = file{path: path}
 		workers.Go(func() error {
@@ -150,8 +151,11 @@ func (r *folderReader) bytes(ctx context.Context, paths []string, of []int, tooM
 				return err
 			}
 			if broken[i] = r.one(pixels[i*size:(i+1)*size], path); broken[i] != nil {
-				return tooMany(broken[i])
+				if err := tooMany(broken[i]); err != nil {
+					return err
+				}
 			}
+			count(1)
 			return nil
 		})
 	}

@@ -90,7 +90,7 @@ type Options struct {
 
 	// Log gets a line for each thing that a person should know: skipped files, what is fetched, overfitting. nil: nothing does.
 	Log io.Writer
-	// OnFeatures hears how many images have gone through the base, or have been read to train it; with more of them to come it begins
+	// OnFeatures hears how many images have gone through the base, or have been read to train on; with more of them to come it begins
 	// anew.
 	OnFeatures func(done, all int)
 	// OnProgress and OnEpoch follow the training, as train.Config's.

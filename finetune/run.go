@@ -42,6 +42,9 @@ type session struct {
 // ctx leaves the last complete epoch in the checkpoint, from which Options.Resume goes on.
 func Run(ctx context.Context, o Options) (_ *Report, err error) {
 	began := time.Now()
+	if ctx == nil {
+		return nil, fmt.Errorf("%w: the context is nil; context.Background() never ends", ErrOption)
+	}
 	if err := o.Validate(); err != nil {
 		return nil, err
 	}

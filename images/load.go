@@ -129,6 +129,10 @@ func Load(ctx context.Context, paths []string, o Options) iter.Seq2[Batch, error
 		size = 32
 	}
 	return func(yield func(Batch, error) bool) {
+		if ctx == nil {
+			yield(Batch{}, fmt.Errorf("%w: the context is nil; context.Background() never ends", ErrOptions))
+			return
+		}
 		ctx, cancel := context.WithCancel(ctx)
 		var producer sync.WaitGroup
 		defer producer.Wait()

@@ -72,6 +72,7 @@ func TestLoadFails(t *testing.T) {
 	failing := images.Options{Transform: func(*tensor.Tensor) (*tensor.Tensor, error) { return nil, errTransform }}
 	require.ErrorIs(t, firstError(t.Context(), paths(6), failing), errTransform)
 	require.ErrorIs(t, firstError(t.Context(), paths(6), images.Options{Height: 1}), images.ErrOptions)
+	require.ErrorIs(t, firstError(nil, paths(6), size), images.ErrOptions) //nolint:staticcheck // what is tested
 }
 
 func TestLoadStops(t *testing.T) {

@@ -38,7 +38,7 @@ type engine struct {
 type planKey struct{ signature, feeds, fetches string }
 
 func newEngine(ctx context.Context, g *graph.Graph, opts Options) (*engine, error) {
-	if err := ctx.Err(); err != nil {
+	if err := ended(ctx); err != nil {
 		return nil, err
 	}
 	if err := opts.Check(); err != nil {

@@ -4,6 +4,7 @@ package tfbridge
 
 import (
 	"context"
+	"fmt"
 	"sync"
 	"time"
 )
@@ -24,9 +25,17 @@ func newGate(n int) *gate {
 	return &gate{tokens: make(chan struct{}, n), closed: make(chan struct{})}
 }
 
+// ended returns why nothing can be begun under a context; nil if it can.
+func ended(ctx context.Context) error {
+	if ctx == nil {
+		return fmt.Errorf("%w: the context is nil; context.Background() never ends", ErrInput)
+	}
+	return ctx.Err()
+}
+
 // enter waits for its turn and returns a call to run in; leave gives it back.
 func (g *gate) enter(ctx context.Context) (*call, error) {
-	if err := ctx.Err(); err != nil {
+	if err := ended(ctx); err != nil {
 		return nil, err
 	}
 	select {

@@ -4,6 +4,7 @@ package tfbridge_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"testing"
@@ -118,23 +119,42 @@ func TestCloseEndsAbandonedCalls(t *testing.T) {
 // A caller that waits for its turn goes when its context ends or when the model is closed.
 func TestWaitingForATurn(t *testing.T) {
 	m := openModel(t, "control_flow", tfbridge.Options{MaxConcurrent: 1})
-	busy, cancel := context.WithCancel(t.Context())
-	running := make(chan error)
-	go func() { running <- loop(busy, t, m) }()
-	time.Sleep(100 * time.Millisecond)
-
-	ctx, stop := context.WithTimeout(t.Context(), 20*time.Millisecond)
+	patient, stop := context.WithTimeout(t.Context(), time.Minute) // whatever is wrong, nothing hangs
 	defer stop()
-	require.ErrorIs(t, loop(ctx, t, m), context.DeadlineExceeded)
-	waiting := make(chan error)
-	go func() { waiting <- loop(t.Context(), t, m) }()
+	step := func(ctx context.Context) error {
+		_, err := m.Call(ctx, map[string]*tensor.Tensor{"x": floats(t, []int{1, 2}, 1, 2), "steps": tensor.Scalar(int32(1))})
+		return err
+	}
+	require.NoError(t, step(patient)) // the first takes long
+	busy, cancel := context.WithCancel(patient)
+	running, waiting, closed := make(chan error, 1), make(chan error, 1), make(chan error, 1)
+	go func() { running <- loop(busy, t, m) }()
+	require.Eventually(t, func() bool { // as soon as it has its turn
+		ctx, stop := context.WithTimeout(patient, 200*time.Millisecond)
+		defer stop()
+		return errors.Is(step(ctx), context.DeadlineExceeded)
+	}, time.Minute, time.Millisecond)
+	go func() { waiting <- loop(patient, t, m) }()
 	time.Sleep(20 * time.Millisecond)
-	closed := make(chan error)
 	go func() { closed <- m.Close() }()
 	require.ErrorIs(t, <-waiting, tfbridge.ErrClosed)
 	cancel()
 	require.ErrorIs(t, <-running, context.Canceled)
 	require.NoError(t, <-closed)
+}
+
+// Without a context a caller gets an error, however large the batch and with a timeout too.
+func TestNoContext(t *testing.T) {
+	m := openMLP(t, tfbridge.Options{Timeout: time.Minute})
+	for _, n := range []int{1, 600} {
+		x := tensor.Must(tensor.New(tensor.Float32, n, 784))
+		_, err := m.Predict(nil, x) //nolint:staticcheck // what is tested
+		require.ErrorIs(t, err, tfbridge.ErrInput)
+		_, err = m.Call(nil, map[string]*tensor.Tensor{m.Signature().Inputs[0].Name: x}) //nolint:staticcheck // the same
+		require.ErrorIs(t, err, tfbridge.ErrInput)
+	}
+	_, err := tfbridge.New(nil, slow(t), tfbridge.Options{}) //nolint:staticcheck // the same
+	require.ErrorIs(t, err, tfbridge.ErrInput)
 }
 
 func TestClose(t *testing.T) {

@@ -14,6 +14,9 @@ import (
 // runParts runs a plan on so many rows of the inputs after the other, on as many cores as the gate lets it have: one kernel
 // thread on each core gets more done than all cores in one kernel. It returns the outputs for all rows.
 func (e *engine) runParts(ctx context.Context, p *plan, inputs map[string]*tensor.Tensor, parts []int) (map[string]*tensor.Tensor, error) {
+	if err := ended(ctx); err != nil {
+		return nil, err
+	}
 	all := rows(p.inputs, inputs)
 	for i := range p.inputs {
 		if n := leading(inputs[p.inputs[i].Name]); n != all { // not a batch: TensorFlow says what is wrong, or broadcasts

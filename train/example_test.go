@@ -99,7 +99,7 @@ func ExampleParseMetric() {
 		fmt.Println(err)
 		return
 	}
-	for _, name := range []string{"accuracy", "mean_absolute_error", "precision", "top_3", "top_0"} {
+	for _, name := range []string{"accuracy", "mean_absolute_error", "precision", "top_3", "top_3x"} {
 		m, err := train.ParseMetric(name, loss)
 		if err != nil {
 			fmt.Println(err)
@@ -112,7 +112,7 @@ func ExampleParseMetric() {
 	// mae
 	// precision
 	// top_3_accuracy
-	// train: wrong setting: unknown metric "top_0": the metrics are accuracy, mse, mae, precision, recall, f1, auc and top_K
+	// train: wrong setting: unknown metric "top_3x": the metrics are accuracy, mse, mae, precision, recall, f1, auc and top_K
 }
 
 // Lowering the threshold finds more and is wrong more often.

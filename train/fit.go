@@ -84,6 +84,9 @@ func Fit(ctx context.Context, m Trainable, d *Dataset, c Config) (*Result, error
 	if c.Block == 0 {
 		c.Block = blockSamples
 	}
+	if ctx == nil {
+		return nil, fmt.Errorf("%w: the context is nil; context.Background() never ends", ErrOption)
+	}
 	if err := c.validate(m); err != nil {
 		return nil, err
 	}
@@ -144,6 +147,9 @@ func (c *Config) split(samples int) (training, held []int32, err error) {
 	for _, i := range c.ValidationIndices {
 		if i < 0 || int(i) >= samples {
 			return nil, nil, fmt.Errorf("%w: validation sample %d of %d", ErrOption, i, samples)
+		}
+		if out[i] {
+			return nil, nil, fmt.Errorf("%w: validation sample %d is given twice", ErrOption, i)
 		}
 		out[i] = true
 	}

@@ -266,6 +266,7 @@ func TestEarlyStoppingRestoresTheBestWeights(t *testing.T) {
 		}})
 	require.NoError(t, err)
 	require.True(t, r.EarlyStopped)
+	require.True(t, r.Overfitting.Stopped)
 	require.Len(t, r.History, r.BestEpoch+4)
 	require.Equal(t, best, values(t, reference))
 }
@@ -313,6 +314,7 @@ func TestUselessData(t *testing.T) {
 		"are of class 2":            {X: good.X, Y: tensor.Must(tensor.Of([]int32{2, 2, 2, 2, 2, 2, 2, 2, 2, 2}))},
 		"targets of shape [9]":      {X: good.X, Y: tensor.Must(tensor.New(tensor.Int32, 9))},
 		"the weight of sample 0":    {X: good.X, Y: good.Y, Weights: []float32{-1, 1, 1, 1, 1, 1, 1, 1, 1, 1}},
+		"samples have weight 0":     {X: good.X, Y: good.Y, Weights: make([]float32, 10)},
 		"with 3 sample weights":     {X: good.X, Y: good.Y, Weights: []float32{1, 1, 1}},
 		"features are int32":        {X: tensor.Must(tensor.New(tensor.Int32, 10, 4)), Y: good.Y},
 		"no targets":                {X: good.X},
@@ -333,6 +335,7 @@ func TestWrongConfig(t *testing.T) {
 		"patience": {EarlyStopping: &train.EarlyStopping{Patience: -1}}, "factor": {ReduceLROnPlateau: &train.ReduceLROnPlateau{Factor: 1}},
 		"monitor":   {EarlyStopping: &train.EarlyStopping{Monitor: "val_loss"}},
 		"index":     {ValidationIndices: []int32{99}},
+		"twice":     {ValidationIndices: []int32{1, 2, 1}},
 		"metric":    {Metrics: []train.Metric{nil}},
 		"scheduled": {ReduceLROnPlateau: &train.ReduceLROnPlateau{}},
 	} {
@@ -341,6 +344,19 @@ func TestWrongConfig(t *testing.T) {
 	}
 	_, err := train.Fit(context.Background(), nil, traintest.Samples(small, sparse, 10), train.Config{})
 	require.ErrorIs(t, err, train.ErrOption)
+	_, err = train.Fit(nil, model(t, small, sparse, scheduled), traintest.Samples(small, sparse, 10), train.Config{}) //nolint:staticcheck // what is tested
+	require.ErrorIs(t, err, train.ErrOption)
+}
+
+// Weights that are 0 for all samples of one of the two parts are as useless as for all.
+func TestPartsOfWeightZero(t *testing.T) {
+	for want, weights := range map[string][]float32{"all 6 samples": {0, 0, 0, 0, 0, 0, 1, 1}, "all 2 samples": {1, 1, 1, 1, 1, 1, 0, 0}} {
+		data := traintest.Samples(small, sparse, 8)
+		data.Weights = weights
+		_, err := train.Fit(context.Background(), model(t, small, sparse, train.SGD(0.1)), data, train.Config{ValidationSplit: 0.25})
+		require.ErrorIs(t, err, train.ErrData)
+		require.ErrorContains(t, err, want)
+	}
 }
 
 func TestDetectOverfitting(t *testing.T) {
@@ -370,6 +386,7 @@ func TestDetectOverfitting(t *testing.T) {
 	for _, cure := range []string{"epoch 8", "dropout", "regularization", "early stopping", "data", "smaller"} {
 		require.Contains(t, advice, cure)
 	}
+	require.Contains(t, train.Overfitting{Detected: true, Epoch: 8, Stopped: true}.Advice(), "cures besides early stopping: more data")
 }
 
 func TestHistoryFiles(t *testing.T) {

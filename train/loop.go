@@ -59,6 +59,9 @@ func newRun(m Trainable, d *Dataset, c Config) (*run, error) {
 	if err := r.manyClasses(m.Loss()); err != nil {
 		return nil, err
 	}
+	if err := weighed(d.Weights, r.training); err != nil {
+		return nil, err
+	}
 	r.weights, r.order = d.Weights, slices.Clone(r.training)
 	m.Seed(c.Seed)
 	if r.bound, err = m.Bind(d); err != nil {
@@ -66,10 +69,14 @@ func newRun(m Trainable, d *Dataset, c Config) (*run, error) {
 	}
 	r.validation, r.heldTargets, r.heldWeights = r.bound, r.targets, r.weights
 	if c.Validation != nil {
-		if err = r.bindValidation(c.Validation); err != nil {
-			r.close()
-			return nil, fmt.Errorf("validation data: %w", err)
-		}
+		err = r.bindValidation(c.Validation)
+	}
+	if err == nil {
+		err = weighed(r.heldWeights, r.held)
+	}
+	if err != nil {
+		r.close()
+		return nil, fmt.Errorf("validation data: %w", err)
 	}
 	r.monitorRises = map[string]bool{"loss": false, "val_loss": false}
 	for _, metric := range c.Metrics {
@@ -120,6 +127,14 @@ func (r *run) manyClasses(l Loss) error {
 		}
 	}
 	return fmt.Errorf("%w: all %d training samples are of class %d: two classes at least are needed", ErrData, len(r.training), classOfTarget(first))
+}
+
+// weighed returns an error if all of some samples, of which there are any, have weight 0.
+func weighed(weights []float32, samples []int32) error {
+	if weights == nil || len(samples) == 0 || slices.ContainsFunc(samples, func(i int32) bool { return weights[i] > 0 }) {
+		return nil
+	}
+	return fmt.Errorf("%w: all %d samples have weight 0", ErrData, len(samples))
 }
 
 func classOfTarget(y []float32) int {
@@ -321,6 +336,7 @@ func (r *run) decide(e Epoch) error {
 	r.warn(e)
 	if len(r.held) > 0 {
 		r.result.Overfitting = DetectOverfitting(r.result.History, r.c.OverfittingPatience)
+		r.result.Overfitting.Stopped = r.c.EarlyStopping != nil && !r.c.EarlyStopping.KeepLast
 	}
 	if p := r.c.ReduceLROnPlateau; p != nil {
 		value, rises, err := r.monitored(p.Monitor, e)

@@ -3,6 +3,7 @@ package train
 import (
 	"fmt"
 	"math"
+	"strconv"
 	"strings"
 )
 
@@ -184,9 +185,10 @@ func ParseMetric(name string, l Loss) (Metric, error) {
 	case "auc":
 		return AUC(), nil
 	}
-	var k int
-	if _, err := fmt.Sscanf(name, "top_%d", &k); err == nil && k > 0 {
-		return TopKAccuracy(k), nil
+	if number, ok := strings.CutPrefix(strings.TrimSuffix(name, "_accuracy"), "top_"); ok {
+		if k, err := strconv.Atoi(number); err == nil && k > 0 {
+			return TopKAccuracy(k), nil
+		}
 	}
 	return nil, fmt.Errorf("%w: unknown metric %q: the metrics are accuracy, mse, mae, precision, recall, f1, auc and top_K", ErrOption, name)
 }

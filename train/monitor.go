@@ -112,6 +112,8 @@ type Overfitting struct {
 	Detected bool `json:"detected"`
 	// Epoch is the one with the lowest validation loss: from the next on the model overfits. 0 if not detected.
 	Epoch int `json:"epoch"`
+	// Stopped says that early stopping ends with that epoch's weights: Advice does not name it as a cure then.
+	Stopped bool `json:"-"`
 }
 
 // overfittingRise is how far above its lowest point, relatively, the validation loss must be: less is noise.
@@ -156,6 +158,12 @@ func (o Overfitting) Advice() string {
 	if !o.Detected {
 		return "no overfitting: the validation loss did not rise while the training loss fell"
 	}
-	return fmt.Sprintf("overfitting after epoch %d: the training loss kept falling while the validation loss rose; cures: ", o.Epoch) +
-		strings.Join([]string{"more data or augmentation", "dropout", "L1 or L2 regularization", "a smaller network", "early stopping"}, ", ")
+	cures := []string{"more data or augmentation", "dropout", "L1 or L2 regularization", "a smaller network"}
+	besides := ""
+	if o.Stopped {
+		besides = " besides early stopping"
+	} else {
+		cures = append(cures, "early stopping")
+	}
+	return fmt.Sprintf("overfitting after epoch %d: the training loss kept falling while the validation loss rose; cures%s: %s", o.Epoch, besides, strings.Join(cures, ", "))
 }

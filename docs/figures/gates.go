@@ -27,7 +27,10 @@ func gate(title string, targets []int, answer func(x, y float64) float64) plot.P
 func perceptron(targets []int) (func(x, y float64) float64, error) {
 	p := dense.NewPerceptron(2)
 	_, _, err := p.Fit(corners, targets, 1, 100)
-	return func(x, y float64) float64 { return float64(p.Predict([]float64{x, y})) }, err
+	return func(x, y float64) float64 {
+		answer, _ := p.Predict([]float64{x, y}) // two inputs for two
+		return float64(answer)
+	}, err
 }
 
 func gates(context.Context) error {
