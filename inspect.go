@@ -45,6 +45,7 @@ type PortInfo struct {
 	Shape      tensor.Shape      `json:"shape"`
 	Tensor     string            `json:"tensor,omitempty"`
 	Components map[string]string `json:"components,omitempty"` // of a sparse or other composite tensor
+	Optional   bool              `json:"optional,omitempty"`   // a call may leave this input out: the graph has a default
 }
 
 // LayerInfo is one row of a Keras model's summary().
@@ -129,7 +130,7 @@ func signatureInfos(signatures []graph.Signature) []SignatureInfo {
 func portInfos(ports []graph.Port) []PortInfo {
 	infos := make([]PortInfo, len(ports))
 	for i, p := range ports {
-		infos[i] = PortInfo{Name: p.Name, DType: p.DType.String(), Shape: p.Shape, Tensor: p.Tensor, Components: p.Components}
+		infos[i] = PortInfo{Name: p.Name, DType: p.DType.String(), Shape: p.Shape, Tensor: p.Tensor, Components: p.Components, Optional: p.Optional}
 		if p.Shapeless { // as TensorFlow reports it
 			infos[i].Shape = tensor.Shape{}
 		}

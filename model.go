@@ -16,13 +16,13 @@ type Model interface {
 	Signatures() []Signature
 
 	// Call runs the model's signature: the one that Options named, else the only one, else serving_default. The keys are
-	// the signature's input and output names.
+	// the signature's input and output names. Optional inputs, which have a default, may be left out.
 	Call(ctx context.Context, inputs map[string]*tensor.Tensor) (map[string]*tensor.Tensor, error)
 
 	// CallSignature runs the named signature. Signatures of one model share its variables.
 	CallSignature(ctx context.Context, signature string, inputs map[string]*tensor.Tensor) (map[string]*tensor.Tensor, error)
 
-	// Predict runs a signature that has one input and one output.
+	// Predict runs a signature that has one input, besides optional ones, and one output.
 	Predict(ctx context.Context, x *tensor.Tensor) (*tensor.Tensor, error)
 
 	// Close waits for the calls under way and frees the model. Calls after it fail; closing twice is no error.

@@ -69,6 +69,7 @@ func ParseFrozen(data []byte) (*Graph, error) {
 		return nil, err
 	}
 	g.Signatures = []Signature{s}
+	MarkOptional(g)
 	return g, nil
 }
 

@@ -74,6 +74,8 @@ type Port struct {
 	Tensor    string // "node:0"; "" for a composite tensor, whose parts are in Components
 	// Components names the parts of a sparse or other composite tensor: "values", "indices", "dense_shape".
 	Components map[string]string
+	// Optional says of an input that a call may leave it out: the graph has a default.
+	Optional bool `json:"-"`
 	// Types are the element types of the components that the file gives one; DType is that of the values.
 	Types map[string]tensor.DType `json:"-"`
 }

@@ -48,6 +48,7 @@ func (m *MetaGraph) graph() (*graph.Graph, error) {
 	if err := g.Check(); err != nil {
 		return nil, err
 	}
+	graph.MarkOptional(g)
 	var err error
 	if g.Init, err = m.init(g); err != nil {
 		return nil, err

@@ -54,6 +54,9 @@ func TestSignaturesEqualTensorFlow(t *testing.T) {
 				require.NoError(t, err)
 				require.Len(t, g.Signatures, len(w.Signatures))
 				for k, s := range w.Signatures {
+					for j := range g.Signatures[k].Inputs {
+						g.Signatures[k].Inputs[j].Optional = false // the file does not say: TestOptional
+					}
 					var inputs, outputs []graph.Port
 					for _, p := range s.Inputs {
 						inputs = append(inputs, graph.Port{Name: p.Name, DType: dtype(t, p.DType), Shape: p.Shape, Tensor: p.Tensor})
@@ -255,6 +258,21 @@ func TestObjects(t *testing.T) {
 
 	again := read(t, dir)
 	require.Len(t, again.Def.Node, len(g.Def.Node))
+}
+
+func TestOptional(t *testing.T) {
+	g := read(t, filepath.Join(models, "tf1_optional", "saved_model"))
+	needed := map[string][]string{}
+	for _, s := range g.Signatures {
+		for _, p := range s.Needed() {
+			needed[s.Name] = append(needed[s.Name], p.Name)
+		}
+	}
+	require.Equal(t, map[string][]string{
+		"serving_default": {"x"},
+		"middle":          {"middle"},
+		"needed":          {"decoded"}, // its default takes an input that the signature does not have
+	}, needed)
 }
 
 func TestFunctions(t *testing.T) {

@@ -362,6 +362,30 @@ def tf1_table():
     record("tf1_table", [("serving_default", {"x": np.array([0, 1, 5])}), ("alias", {"index": np.array([-1])})], run_session)
 
 
+def tf1_optional():
+    """Inputs that have defaults, one that takes part in another's, and outputs that are inputs."""
+    with tf.Graph().as_default(), v1.Session() as sess:
+        x = v1.placeholder(F32, [None, 2], "x")
+        keep = v1.placeholder_with_default(np.float32(0.5), [], "keep")
+        shift = v1.placeholder_with_default(keep * 4.0, [], "shift")
+        middle = tf.identity(x * keep, "middle")
+        y = middle + shift
+        data = v1.placeholder(F32, [], "data")
+        decoded = v1.placeholder_with_default(data + 1.0, [], "decoded")
+        builder = v1.saved_model.Builder(str(OUT / "tf1_optional/saved_model"))
+        builder.add_meta_graph_and_variables(sess, ["serve"], {
+            "serving_default": signature({"x": x, "keep": keep, "shift": shift}, {"y": y, "kept": keep}),
+            "middle": signature({"middle": middle, "shift": shift}, {"y": y, "middle": middle}),
+            "needed": signature({"decoded": decoded}, {"y": decoded * 2.0}),
+        })
+        builder.save()
+    x = f32([1, 2], [3, 4])
+    record("tf1_optional", [
+        ("serving_default", {"x": x}), ("serving_default", {"x": x, "keep": np.float32(1)}), ("serving_default", {"x": x, "shift": np.float32(1)}),
+        ("serving_default", {"x": x, "keep": np.float32(2), "shift": np.float32(1)}), ("middle", {"middle": x}), ("needed", {"decoded": np.float32(3)}),
+    ], run_session)
+
+
 def tf1_sharded():
     """The variables in two shards, one of them a variable in two slices, and a second meta graph with other tags."""
     directory = OUT / "tf1_sharded"
@@ -395,6 +419,6 @@ def text():
 shutil.rmtree(OUT, ignore_errors=True)
 v1.logging.set_verbosity(v1.logging.ERROR)
 os.chdir(tempfile.mkdtemp())  # for assets, whose paths end up in the graph
-for model in (counter, strings, dtypes, table, signatures, outputs, unknown_rank, training, modules, control_flow, convolutions, reaches_files, tf1_table, tf1_sharded, text):
+for model in (counter, strings, dtypes, table, signatures, outputs, unknown_rank, training, modules, control_flow, convolutions, reaches_files, tf1_table, tf1_optional, tf1_sharded, text):
     print(model.__name__)
     model()

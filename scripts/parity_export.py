@@ -36,10 +36,10 @@ def eager(path, tags, sigs, calls):
     return results, len(getattr(model, "variables", []))
 
 
-def loads_eagerly(path, tags):
-    """What TensorFlow 2 refuses to load from the original, it may refuse from the copy."""
+def runs_eagerly(path, tags, sigs, calls):
+    """What TensorFlow 2 refuses to load from the original or to call there, it may refuse with the copy."""
     try:
-        return not path.is_dir() or bool(tf.saved_model.load(str(path), tags=list(tags)))
+        return not path.is_dir() or bool(eager(path, tags, sigs, calls))
     except Exception:
         return False
 
@@ -90,7 +90,7 @@ def check(path, out):
                     return parity.run_calls(parity.original(pathlib.Path(e), tags), sigs, calls)
 
             compare("v1", v1_session)
-            if loads_eagerly(path, tags):
+            if runs_eagerly(path, tags, sigs, calls):
                 compare("v2", lambda: eager(e, tags, sigs, calls)[0])
             stateful = any(g.get("kept") for g in mg["graphs"] if g["pass"] == "freeze")
             one_input = all(len(i) == 1 for _, i in calls)

@@ -129,6 +129,7 @@ def shown(path):
         for s in m["signatures"]:
             for p in s["inputs"] + s["outputs"]:
                 p.pop("components", None)
+                p.pop("optional", None)
                 p.setdefault("tensor", "")
     return info["meta_graphs"], want
 

@@ -63,6 +63,9 @@ func describe(ports []graph.Port) string {
 	s := make([]string, len(ports))
 	for i := range ports {
 		s[i] = fmt.Sprintf("%q (%s)", ports[i].Name, describePort(&ports[i]))
+		if ports[i].Optional {
+			s[i] = fmt.Sprintf("%q (%s, optional)", ports[i].Name, describePort(&ports[i]))
+		}
 	}
 	return strings.Join(s, ", ")
 }

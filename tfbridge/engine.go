@@ -71,6 +71,9 @@ func openEngine(g *graph.Graph, opts Options) (*engine, error) {
 	if err != nil {
 		return nil, err
 	}
+	if g != nil && g.Def != nil {
+		g = passOn(g)
+	}
 	e := &engine{opts: opts, gate: newGate(cmp.Or(opts.MaxConcurrent, runtime.GOMAXPROCS(0))), plans: map[planKey]*plan{}}
 	if e.session, err = load(g, &opts, config); err != nil {
 		return nil, err
@@ -81,7 +84,7 @@ func openEngine(g *graph.Graph, opts Options) (*engine, error) {
 	if e.chosen == nil {
 		return e, nil
 	}
-	if _, err := e.plan(""); err != nil {
+	if _, err := e.plan("", nil); err != nil {
 		return nil, errors.Join(err, e.close())
 	}
 	return e, nil
@@ -127,13 +130,20 @@ func (e *engine) find(name string) (*graph.Signature, error) {
 	return (&graph.Graph{Signatures: e.sigs}).Signature(name)
 }
 
-// plan returns the plan of the signature with the given name, which it makes the first time.
-func (e *engine) plan(name string) (*plan, error) {
+// plan returns the plan of the signature with the given name for calls with the given inputs, which it makes the first time.
+func (e *engine) plan(name string, inputs map[string]*tensor.Tensor) (*plan, error) {
 	sig, err := e.find(name)
 	if err != nil {
 		return nil, err
 	}
-	return e.cached(planKey{signature: sig.Name}, func() (*plan, error) {
+	key := planKey{signature: sig.Name}
+	if given := sig.Given(func(input string) bool { _, ok := inputs[input]; return ok }); len(given.Inputs) < len(sig.Inputs) {
+		sig = given
+		for _, p := range sig.Inputs {
+			key.feeds += p.Name + "\x00"
+		}
+	}
+	return e.cached(key, func() (*plan, error) {
 		p, err := e.session.signaturePlan(sig)
 		if err == nil && e.rewrite != nil {
 			var why error // it runs as it was loaded
@@ -163,7 +173,7 @@ func (e *engine) cached(key planKey, newPlan func() (*plan, error)) (*plan, erro
 }
 
 func (e *engine) call(ctx context.Context, name string, inputs map[string]*tensor.Tensor) (map[string]*tensor.Tensor, error) {
-	p, err := e.plan(name)
+	p, err := e.plan(name, inputs)
 	if err != nil {
 		return nil, err
 	}
@@ -214,7 +224,7 @@ func (e *engine) runOnce(ctx context.Context, p *plan, inputs map[string]*tensor
 }
 
 func (e *engine) predict(ctx context.Context, x *tensor.Tensor) (*tensor.Tensor, error) {
-	p, err := e.plan("")
+	p, err := e.plan("", nil)
 	if err != nil {
 		return nil, err
 	}

@@ -177,6 +177,12 @@ func freeze(g *graph.Graph, sig *graph.Signature, base *session) (*graph.Graph, 
 		return nil, errTooLarge
 	}
 	frozen := *g
+	frozen.Signatures = slices.Clone(g.Signatures)
+	for i := range frozen.Signatures {
+		if frozen.Signatures[i].Name == sig.Name {
+			frozen.Signatures[i] = *sig // without the optional inputs that are left out
+		}
+	}
 	if frozen.Variables, err = base.variables(nodes); err != nil {
 		return nil, err
 	}

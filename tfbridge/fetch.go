@@ -14,13 +14,28 @@ import (
 )
 
 func (e *engine) fetch(ctx context.Context, feeds map[string]*tensor.Tensor, fetches []string) (map[string]*tensor.Tensor, error) {
+	passed := map[string]*tensor.Tensor{} // TensorFlow refuses to fetch what is fed
+	fetches = slices.DeleteFunc(slices.Clone(fetches), func(name string) bool {
+		if t := feeds[name]; t != nil {
+			passed[name] = t.Clone()
+		}
+		return passed[name] != nil
+	})
+	if len(fetches) == 0 && len(passed) > 0 {
+		return passed, nil
+	}
 	names := slices.Sorted(maps.Keys(feeds))
 	key := planKey{feeds: strings.Join(names, "\x00"), fetches: strings.Join(fetches, "\x00")}
 	p, err := e.cached(key, func() (*plan, error) { return e.fetchPlan(names, fetches) })
 	if err != nil {
 		return nil, err
 	}
-	return e.runNamed(ctx, p, feeds)
+	outputs, err := e.runNamed(ctx, p, feeds)
+	if err != nil {
+		return nil, err
+	}
+	maps.Copy(outputs, passed)
+	return outputs, nil
 }
 
 // fetchPlan returns a plan for tensors and nodes by their names.

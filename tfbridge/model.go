@@ -30,6 +30,7 @@ func (m *Model) Signatures() []graph.Signature { return m.engine.signatures() }
 func (m *Model) Signature() graph.Signature { return m.engine.signature() }
 
 // Call runs the model's signature on inputs by the names of its ports and returns its outputs by theirs.
+// Optional inputs may be left out.
 func (m *Model) Call(ctx context.Context, inputs map[string]*tensor.Tensor) (map[string]*tensor.Tensor, error) {
 	return m.engine.call(ctx, "", inputs)
 }
@@ -39,7 +40,7 @@ func (m *Model) CallSignature(ctx context.Context, name string, inputs map[strin
 	return m.engine.call(ctx, name, inputs)
 }
 
-// Predict runs a signature that has one input and one output.
+// Predict runs a signature that has one input, besides optional ones, and one output.
 func (m *Model) Predict(ctx context.Context, x *tensor.Tensor) (*tensor.Tensor, error) {
 	return m.engine.predict(ctx, x)
 }

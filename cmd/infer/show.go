@@ -94,6 +94,9 @@ func printPorts(row func(...any), kind string, ports []cambium.PortInfo) {
 		if p.Components != nil {
 			from = strings.TrimPrefix(fmt.Sprint(p.Components), "map")
 		}
+		if p.Optional {
+			from += "  optional"
+		}
 		row("  "+kind, p.Name, p.DType, p.Shape, from)
 	}
 }

@@ -12,13 +12,13 @@ import (
 // ErrRandom says that no input can be made up for a port.
 var ErrRandom = errors.New("no random input")
 
-// Random makes up an input for each port of a signature: floats and complex numbers uniform in [0, 1), integers in [0, 10), bools,
+// Random makes up an input for each port of a signature that has no default: floats and complex numbers uniform in [0, 1), integers in [0, 10), bools,
 // always the same for a seed. An unknown first dimension becomes batch; any other unknown dimension is an error, and
 // strings are, since what they should say cannot be guessed.
 func Random(sig graph.Signature, batch int, seed uint64) (map[string]*tensor.Tensor, error) {
 	inputs := map[string]*tensor.Tensor{}
 	r := rand.New(rand.NewPCG(seed, 0))
-	for _, p := range sig.Inputs {
+	for _, p := range sig.Needed() {
 		shape, err := concrete(p, batch)
 		if err != nil {
 			return nil, err

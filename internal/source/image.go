@@ -100,12 +100,13 @@ func readImage(path string, port graph.Port) (*tensor.Tensor, error) {
 // imageInput finds the one input of a signature that takes images.
 func imageInput(sig graph.Signature) (imageForm, error) {
 	var found []imageForm
-	for _, p := range sig.Inputs {
+	needed := sig.Needed()
+	for _, p := range needed {
 		if f, ok := formOf(p); ok {
 			found = append(found, f)
 		}
 	}
-	if len(sig.Inputs) != 1 || len(found) != 1 {
+	if len(needed) != 1 || len(found) != 1 {
 		return imageForm{}, fmt.Errorf("%w: images need a model with one image input; signature %s takes %s", ErrSource, sig.Name, describe(sig.Inputs))
 	}
 	return found[0], nil

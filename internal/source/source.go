@@ -45,7 +45,7 @@ func Bind(sig graph.Signature, args []Arg) (map[string]*tensor.Tensor, error) {
 		}
 	}
 	for _, p := range graph.Parts(sig.Inputs) {
-		if values[p.Name] == nil {
+		if values[p.Name] == nil && !p.Optional {
 			return nil, fmt.Errorf("%w %s (%v %v) is missing; signature %s takes %s", ErrSource, p.Name, p.DType, p.Shape, sig.Name, describe(graph.Parts(sig.Inputs)))
 		}
 	}
@@ -81,7 +81,9 @@ func portOf(sig graph.Signature, a *Arg) (graph.Port, error) {
 		a.Name, a.Spec = name, spec
 	}
 	if a.Name == "" {
-		if len(inputs) == 1 {
+		if needed := graph.Parts(sig.Needed()); len(needed) == 1 {
+			return needed[0], nil
+		} else if len(inputs) == 1 {
 			return inputs[0], nil
 		}
 		return graph.Port{}, fmt.Errorf("%w %s: say which input it is, NAME=%s; signature %s takes %s", ErrSource, a.Spec, a.Spec, sig.Name, describe(inputs))
@@ -100,6 +102,9 @@ func describe(ports []graph.Port) string {
 	parts := make([]string, len(ports))
 	for i, p := range ports {
 		parts[i] = fmt.Sprintf("%s (%v %v)", p.Name, p.DType, p.Shape)
+		if p.Optional {
+			parts[i] = fmt.Sprintf("%s (%v %v, optional)", p.Name, p.DType, p.Shape)
+		}
 	}
 	return strings.Join(parts, ", ")
 }
