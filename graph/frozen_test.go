@@ -52,7 +52,7 @@ func TestEndpoints(t *testing.T) {
 			[]Port{{Name: "x", DType: tensor.Float32, Shape: tensor.Shape{}, Tensor: "x:0"}}, []Port{{Name: "y", DType: tensor.Int64, Tensor: "y:0"}}},
 		{"several outputs of a node, shapes where they are noted", `node { name: "x" op: "PlaceholderWithDefault" input: "d" ` + float + ` attr { key: "_output_shapes" value { list { shape { dim { size: 4 } } } } } } node { name: "d" op: "Const" }
 			node { name: "y" op: "TopKV2" input: "x" input: "d" attr { key: "T" value { type: DT_FLOAT } } attr { key: "_output_shapes" value { list { shape { dim { size: 2 } } shape { unknown_rank: true } } } } }`,
-			[]Port{{Name: "x", DType: tensor.Float32, Shape: tensor.Shape{4}, Tensor: "x:0"}}, []Port{{Name: "y", DType: tensor.Float32, Shape: tensor.Shape{2}, Tensor: "y:0"}, {Name: "y:1", DType: tensor.Int32, Tensor: "y:1"}}},
+			[]Port{{Name: "x", DType: tensor.Float32, Shape: tensor.Shape{4}, Tensor: "x:0", Optional: true}}, []Port{{Name: "y", DType: tensor.Float32, Shape: tensor.Shape{2}, Tensor: "y:0"}, {Name: "y:1", DType: tensor.Int32, Tensor: "y:1"}}},
 		{"lists of outputs", `node { name: "x" op: "Placeholder" ` + float + ` } node { name: "s" op: "Split" input: "x" input: "x" attr { key: "num_split" value { i: 2 } } attr { key: "T" value { type: DT_FLOAT } } }
 			node { name: "n" op: "IdentityN" input: "x" attr { key: "T" value { list { type: DT_FLOAT } } } }`,
 			[]Port{{Name: "x", DType: tensor.Float32, Tensor: "x:0"}}, []Port{{Name: "n", DType: tensor.Float32, Tensor: "n:0"}, {Name: "s", DType: tensor.Float32, Tensor: "s:0"}, {Name: "s:1", DType: tensor.Float32, Tensor: "s:1"}}},

@@ -54,5 +54,11 @@ func (s *Signature) Given(given func(input string) bool) *Signature {
 	return &r
 }
 
-// Needed returns the inputs that every call has to give.
-func (s *Signature) Needed() []Port { return s.Given(func(string) bool { return false }).Inputs }
+// Needed returns the inputs that every call has to give; where each has a default, all of them, since a model is there to be given
+// something.
+func (s *Signature) Needed() []Port {
+	if needed := s.Given(func(string) bool { return false }).Inputs; len(needed) > 0 {
+		return needed
+	}
+	return s.Inputs
+}

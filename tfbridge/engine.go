@@ -84,7 +84,7 @@ func openEngine(g *graph.Graph, opts Options) (*engine, error) {
 	if e.chosen == nil {
 		return e, nil
 	}
-	if _, err := e.plan("", nil); err != nil {
+	if _, err := e.mainPlan(); err != nil {
 		return nil, errors.Join(err, e.close())
 	}
 	return e, nil
@@ -153,6 +153,19 @@ func (e *engine) plan(name string, inputs map[string]*tensor.Tensor) (*plan, err
 		}
 		return p, err
 	})
+}
+
+// mainPlan returns the plan of the chosen signature for calls with the inputs that are needed.
+func (e *engine) mainPlan() (*plan, error) {
+	sig, err := e.find("")
+	if err != nil {
+		return nil, err
+	}
+	given := map[string]*tensor.Tensor{}
+	for _, p := range sig.Needed() {
+		given[p.Name] = nil
+	}
+	return e.plan("", given)
 }
 
 // cached returns the plan with the given key, which it makes the first time. Plans live as long as the engine.
@@ -224,7 +237,7 @@ func (e *engine) runOnce(ctx context.Context, p *plan, inputs map[string]*tensor
 }
 
 func (e *engine) predict(ctx context.Context, x *tensor.Tensor) (*tensor.Tensor, error) {
-	p, err := e.plan("", nil)
+	p, err := e.mainPlan()
 	if err != nil {
 		return nil, err
 	}
