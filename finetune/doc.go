@@ -48,6 +48,6 @@
 // The data are held in memory: images as bytes, tables and features as float32. What unfrozen layers are trained on, the images as
 // the base takes them, is in a file without a name in Options.Out's file system, which is gone when the process is.
 //
-// A table's features must be numbers; they are scaled to mean 0 and variance 1 with the training part's figures, and so is a
-// regression's target while it is trained on.
+// A table's features must be numbers, without gaps: text is not encoded and nothing is filled in. They are scaled to mean 0 and
+// variance 1 with the training part's figures, and so is a regression's target while it is trained on.
 package finetune

@@ -66,12 +66,11 @@ func readTable(r io.Reader, target, loss string) (*data, error) {
 				raw = append(raw, strings.Clone(cell))
 				continue
 			}
-			v, err := strconv.ParseFloat(cell, 32)
-			if err != nil || v-v != 0 {
-				return nil, fmt.Errorf("%w: line %d, column %q: %q is not a number; features must be numbers (the label is column %q)",
-					ErrData, line, columns[c], cell, columns[at])
+			v, err := number(cell)
+			if err != nil {
+				return nil, fmt.Errorf("%w: line %d, column %q: %w (the label is column %q)", ErrData, line, columns[c], err, columns[at])
 			}
-			features = append(features, float32(v))
+			features = append(features, v)
 		}
 	}
 	if len(raw) == 0 {
@@ -84,6 +83,25 @@ func readTable(r io.Reader, target, loss string) (*data, error) {
 		return nil, err
 	}
 	return d, nil
+}
+
+// number returns a feature's cell as a number. The error says what to do about one that is none.
+func number(cell string) (float32, error) {
+	v, err := strconv.ParseFloat(cell, 32)
+	if err == nil && v-v == 0 {
+		return float32(v), nil
+	}
+	if math.IsInf(v, 0) {
+		return 0, fmt.Errorf("%q is too large; give the column in another unit", cell)
+	}
+	if _, comma := strconv.ParseFloat(strings.Replace(cell, ",", ".", 1), 32); err != nil && comma == nil {
+		return 0, fmt.Errorf("%q is not a number; its decimals must come after a point", cell)
+	}
+	switch strings.ToLower(cell) {
+	case "", "nan", "na", "n/a", "null", "none", "?", "-":
+		return 0, fmt.Errorf("%q is not a number; fill in the missing ones, with the column's median for example, or leave the rows out", cell)
+	}
+	return 0, fmt.Errorf("%q is not a number; make numbers of text first, such as a column of 0 and 1 for each value (pandas.get_dummies)", cell)
 }
 
 // readHeader returns the columns' names and a reader of the rows below them. Cells are parted by what the header has most of: commas,
