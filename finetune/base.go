@@ -60,7 +60,13 @@ func readBase(ctx context.Context, o *Options) (*base, error) {
 	if b.shape, err = imageShape(flat.Signatures[0], o.ImageSize); err != nil {
 		return nil, err
 	}
-	if b.preprocess, err = basePreprocessing(o, flat); err != nil {
+	if takesBytes(flat) {
+		b.preprocess = images.None
+		flat, err = ofFloats(flat, o)
+	} else {
+		b.preprocess, err = basePreprocessing(o, flat)
+	}
+	if err != nil {
 		return nil, err
 	}
 	if b.cut, err = findFeatures(flat, o.Layer); err != nil {
@@ -112,14 +118,22 @@ func flatBase(path string) (*graph.Graph, error) {
 	return graph.ForSignature(g, name)
 }
 
-// imageSignature chooses the signature to use: the default one, else hub's names, else the only one that takes images.
+// imageSignature chooses the signature to use: the default one, else hub's names, else the only one that takes images. Those that
+// take float32 come before those that take bytes.
 func imageSignature(g *graph.Graph) (string, error) {
 	var names, found []string
+	for _, dtype := range []tensor.DType{tensor.Float32, tensor.Uint8} {
+		for _, s := range g.Signatures {
+			if len(s.Inputs) == 1 && len(s.Inputs[0].Shape) == 4 && s.Inputs[0].DType == dtype {
+				found = append(found, s.Name)
+			}
+		}
+		if len(found) > 0 {
+			break
+		}
+	}
 	for _, s := range g.Signatures {
 		names = append(names, s.Name)
-		if len(s.Inputs) == 1 && len(s.Inputs[0].Shape) == 4 && s.Inputs[0].DType == tensor.Float32 {
-			found = append(found, s.Name)
-		}
 	}
 	for _, name := range []string{graph.DefaultSignature, "default", "image_feature_vector", "serve"} {
 		if slices.Contains(found, name) {
@@ -127,7 +141,7 @@ func imageSignature(g *graph.Graph) (string, error) {
 		}
 	}
 	if len(found) == 0 {
-		return "", fmt.Errorf("%w: no signature takes one batch of images, float32 [?,height,width,channels]; there are: %s", ErrOption, strings.Join(names, ", "))
+		return "", fmt.Errorf("%w: no signature takes one batch of images, float32 or uint8 [?,height,width,channels]; there are: %s", ErrOption, strings.Join(names, ", "))
 	}
 	return found[0], nil
 }

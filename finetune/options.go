@@ -28,7 +28,8 @@ var (
 // here, and set Data, Out and Base; where a default is not named, it is the zero value.
 type Options struct {
 	// Base is the model whose features are used: a SavedModel's directory, a frozen graph, a .keras or .h5 file; or "none", Default's,
-	// to train a multi-layer perceptron on the data itself.
+	// to train a multi-layer perceptron on the data itself. A base takes one batch of images, as float32; a SavedModel or a frozen
+	// graph may take them as uint8 of 0 … 255, too.
 	Base string
 	// Data is a folder with one sub-folder of images per class, a folder of IDX files, a .csv file, "mnist" or
 	// "fashion-mnist". It has no default.
