@@ -82,6 +82,10 @@ func (n *denseNode) learn(t *tape, panel, first, last int, r kernel.Rule, consta
 	from, _ := k.extent(panel, first)
 	_, end := k.extent(panel, last-1)
 	m, v := k.slotsOf(from, end)
+	if t.sparse() {
+		n.sparseLearn(t, panel, first, last, r, constants, s)
+		return
+	}
 	kernel.OuterUpdate(r, t.in.data[first*t.in.stride:], t.in.stride, t.dOut.from(panel, 0), t.rows(), (end-from)/kernel.Width,
 		left(k.columns, panel), k.value[from:end], m, v, constants, s.tile[:])
 	for down := first; down < last; down++ {

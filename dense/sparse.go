@@ -85,7 +85,7 @@ func (z *nonzeros) transpose(p, rows int, step uint64) {
 
 // column returns the words of panel p's columns for the rows from first on.
 func (z *nonzeros) column(p, first int) []uint64 {
-	return z.columns[(p*z.words+first/wordRows)*kernel.Width:][:kernel.Width]
+	return z.columns[(p*z.words+first/wordRows)*kernel.Width : (p+1)*z.words*kernel.Width]
 }
 
 // sparseProduct adds what inputs from … to-1 contribute to a block of one panel to init.
@@ -104,5 +104,20 @@ func (n *denseNode) sparseGradient(t *tape, panel, down int, g []float32) {
 	clear(g)
 	for first := 0; first < t.rows(); first += wordRows {
 		kernel.SparseOuter(t.in.from(down, first), t.nonzeros.column(down, first), t.dOut.from(panel, first), left(n.kernel.inputs, down), g)
+	}
+}
+
+// sparseRows is up to how many rows a gradient is updated from at once: with more they outgrow the first-level cache.
+const sparseRows = 128
+
+// sparseLearn computes the gradient of blocks first … last-1 down a panel and applies a rule with it.
+func (n *denseNode) sparseLearn(t *tape, panel, first, last int, r kernel.Rule, constants *[8]float32, s *scratch) {
+	k := n.kernel
+	for down := first; down < last; down++ {
+		from, end := k.extent(panel, down)
+		m, v := k.slotsOf(from, end)
+		kernel.SparseOuterUpdate(r, t.in.from(down, 0), t.nonzeros.column(down, 0), t.dOut.from(panel, 0), t.rows(), left(k.inputs, down),
+			k.value[from:end], m, v, constants, s.tile[:])
+		k.updated(panel, down)
 	}
 }

@@ -209,7 +209,7 @@ func (u *updater) run1(task *updateTask, s *scratch) {
 	tp, node := &s.own.tapes[task.entry], u.t.m.entries[task.entry].node
 	p, first := task.parameter, task.first
 	d, dense := node.(*denseNode)
-	if dense && u.direct(p) && !tp.sparse() {
+	if dense && u.direct(p) && (!tp.sparse() || tp.rows() <= sparseRows) {
 		d.learn(tp, task.panel, first, task.last, u.rule, &u.constants, s)
 		first = task.last
 	}

@@ -8398,6 +8398,446 @@ next:
 	VZEROUPPER
 	RET
 
+// func sgdSparse512(x *float32, nonzero *uint64, words int, dy *float32, columns int, w *float32, m *float32, v *float32, consts *[8]float32)
+// Requires: AVX, AVX512F, BMI
+TEXT ·sgdSparse512(SB), NOSPLIT, $0-72
+	MOVQ         consts+64(FP), AX
+	VBROADCASTSS (AX), Z0
+	MOVQ         x+0(FP), AX
+	MOVQ         nonzero+8(FP), CX
+	MOVQ         columns+32(FP), DX
+	MOVQ         w+40(FP), BX
+	MOVQ         m+48(FP), SI
+	MOVQ         v+56(FP), DI
+
+column:
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	MOVQ   AX, R9
+	MOVQ   CX, R10
+	MOVQ   dy+24(FP), R11
+	MOVQ   words+16(FP), R8
+
+word:
+	MOVQ  (R10), R12
+	TESTQ R12, R12
+	JZ    next
+
+bit:
+	TZCNTQ       R12, R13
+	SHLQ         $0x07, R13
+	VBROADCASTSS (R9)(R13*1), Z3
+	VFMADD231PS  (R11)(R13*1), Z3, Z1
+	VFMADD231PS  64(R11)(R13*1), Z3, Z2
+	BLSRQ        R12, R12
+	JNZ          bit
+
+next:
+	ADDQ         $0x00002000, R9
+	ADDQ         $0x00002000, R11
+	ADDQ         $0x00000100, R10
+	DECQ         R8
+	JNZ          word
+	VMOVUPS      (BX), Z3
+	VMOVUPS      Z0, Z4
+	VFNMADD213PS Z3, Z1, Z4
+	VMOVUPS      Z4, (BX)
+	VMOVUPS      64(BX), Z3
+	VMOVUPS      Z0, Z4
+	VFNMADD213PS Z3, Z2, Z4
+	VMOVUPS      Z4, 64(BX)
+	ADDQ         $0x04, AX
+	ADDQ         $0x08, CX
+	ADDQ         $0x00000080, BX
+	ADDQ         $0x00000080, SI
+	ADDQ         $0x00000080, DI
+	DECQ         DX
+	JNZ          column
+	VZEROUPPER
+	RET
+
+// func momentumSparse512(x *float32, nonzero *uint64, words int, dy *float32, columns int, w *float32, m *float32, v *float32, consts *[8]float32)
+// Requires: AVX, AVX512F, BMI
+TEXT ·momentumSparse512(SB), NOSPLIT, $0-72
+	MOVQ         consts+64(FP), AX
+	VBROADCASTSS (AX), Z0
+	VBROADCASTSS 4(AX), Z1
+	MOVQ         x+0(FP), AX
+	MOVQ         nonzero+8(FP), CX
+	MOVQ         columns+32(FP), DX
+	MOVQ         w+40(FP), BX
+	MOVQ         m+48(FP), SI
+	MOVQ         v+56(FP), DI
+
+column:
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	MOVQ   AX, R9
+	MOVQ   CX, R10
+	MOVQ   dy+24(FP), R11
+	MOVQ   words+16(FP), R8
+
+word:
+	MOVQ  (R10), R12
+	TESTQ R12, R12
+	JZ    next
+
+bit:
+	TZCNTQ       R12, R13
+	SHLQ         $0x07, R13
+	VBROADCASTSS (R9)(R13*1), Z4
+	VFMADD231PS  (R11)(R13*1), Z4, Z2
+	VFMADD231PS  64(R11)(R13*1), Z4, Z3
+	BLSRQ        R12, R12
+	JNZ          bit
+
+next:
+	ADDQ         $0x00002000, R9
+	ADDQ         $0x00002000, R11
+	ADDQ         $0x00000100, R10
+	DECQ         R8
+	JNZ          word
+	VMOVUPS      (SI), Z4
+	VMULPS       Z1, Z4, Z4
+	VMOVUPS      Z0, Z5
+	VFNMADD213PS Z4, Z2, Z5
+	VMOVUPS      Z5, (SI)
+	VMOVUPS      (BX), Z4
+	VADDPS       Z5, Z4, Z4
+	VMOVUPS      Z4, (BX)
+	VMOVUPS      64(SI), Z4
+	VMULPS       Z1, Z4, Z4
+	VMOVUPS      Z0, Z5
+	VFNMADD213PS Z4, Z3, Z5
+	VMOVUPS      Z5, 64(SI)
+	VMOVUPS      64(BX), Z4
+	VADDPS       Z5, Z4, Z4
+	VMOVUPS      Z4, 64(BX)
+	ADDQ         $0x04, AX
+	ADDQ         $0x08, CX
+	ADDQ         $0x00000080, BX
+	ADDQ         $0x00000080, SI
+	ADDQ         $0x00000080, DI
+	DECQ         DX
+	JNZ          column
+	VZEROUPPER
+	RET
+
+// func nesterovSparse512(x *float32, nonzero *uint64, words int, dy *float32, columns int, w *float32, m *float32, v *float32, consts *[8]float32)
+// Requires: AVX, AVX512F, BMI
+TEXT ·nesterovSparse512(SB), NOSPLIT, $0-72
+	MOVQ         consts+64(FP), AX
+	VBROADCASTSS (AX), Z0
+	VBROADCASTSS 4(AX), Z1
+	MOVQ         x+0(FP), AX
+	MOVQ         nonzero+8(FP), CX
+	MOVQ         columns+32(FP), DX
+	MOVQ         w+40(FP), BX
+	MOVQ         m+48(FP), SI
+	MOVQ         v+56(FP), DI
+
+column:
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	MOVQ   AX, R9
+	MOVQ   CX, R10
+	MOVQ   dy+24(FP), R11
+	MOVQ   words+16(FP), R8
+
+word:
+	MOVQ  (R10), R12
+	TESTQ R12, R12
+	JZ    next
+
+bit:
+	TZCNTQ       R12, R13
+	SHLQ         $0x07, R13
+	VBROADCASTSS (R9)(R13*1), Z4
+	VFMADD231PS  (R11)(R13*1), Z4, Z2
+	VFMADD231PS  64(R11)(R13*1), Z4, Z3
+	BLSRQ        R12, R12
+	JNZ          bit
+
+next:
+	ADDQ    $0x00002000, R9
+	ADDQ    $0x00002000, R11
+	ADDQ    $0x00000100, R10
+	DECQ    R8
+	JNZ     word
+	VMULPS  Z2, Z0, Z4
+	VMOVUPS (SI), Z5
+	VMULPS  Z1, Z5, Z5
+	VSUBPS  Z4, Z5, Z5
+	VMOVUPS Z5, (SI)
+	VMOVUPS (BX), Z6
+	VMULPS  Z1, Z5, Z5
+	VSUBPS  Z4, Z5, Z4
+	VADDPS  Z4, Z6, Z4
+	VMOVUPS Z4, (BX)
+	VMULPS  Z3, Z0, Z4
+	VMOVUPS 64(SI), Z5
+	VMULPS  Z1, Z5, Z5
+	VSUBPS  Z4, Z5, Z5
+	VMOVUPS Z5, 64(SI)
+	VMOVUPS 64(BX), Z6
+	VMULPS  Z1, Z5, Z5
+	VSUBPS  Z4, Z5, Z4
+	VADDPS  Z4, Z6, Z4
+	VMOVUPS Z4, 64(BX)
+	ADDQ    $0x04, AX
+	ADDQ    $0x08, CX
+	ADDQ    $0x00000080, BX
+	ADDQ    $0x00000080, SI
+	ADDQ    $0x00000080, DI
+	DECQ    DX
+	JNZ     column
+	VZEROUPPER
+	RET
+
+// func rmspropSparse512(x *float32, nonzero *uint64, words int, dy *float32, columns int, w *float32, m *float32, v *float32, consts *[8]float32)
+// Requires: AVX, AVX512F, BMI
+TEXT ·rmspropSparse512(SB), NOSPLIT, $0-72
+	MOVQ         consts+64(FP), AX
+	VBROADCASTSS (AX), Z0
+	VBROADCASTSS 4(AX), Z1
+	VBROADCASTSS 8(AX), Z2
+	VBROADCASTSS 12(AX), Z3
+	MOVQ         x+0(FP), AX
+	MOVQ         nonzero+8(FP), CX
+	MOVQ         columns+32(FP), DX
+	MOVQ         w+40(FP), BX
+	MOVQ         m+48(FP), SI
+	MOVQ         v+56(FP), DI
+
+column:
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	MOVQ   AX, R9
+	MOVQ   CX, R10
+	MOVQ   dy+24(FP), R11
+	MOVQ   words+16(FP), R8
+
+word:
+	MOVQ  (R10), R12
+	TESTQ R12, R12
+	JZ    next
+
+bit:
+	TZCNTQ       R12, R13
+	SHLQ         $0x07, R13
+	VBROADCASTSS (R9)(R13*1), Z6
+	VFMADD231PS  (R11)(R13*1), Z6, Z4
+	VFMADD231PS  64(R11)(R13*1), Z6, Z5
+	BLSRQ        R12, R12
+	JNZ          bit
+
+next:
+	ADDQ        $0x00002000, R9
+	ADDQ        $0x00002000, R11
+	ADDQ        $0x00000100, R10
+	DECQ        R8
+	JNZ         word
+	VMULPS      Z4, Z4, Z6
+	VMOVUPS     (DI), Z7
+	VMULPS      Z1, Z7, Z7
+	VMOVUPS     Z6, Z6
+	VFMADD213PS Z7, Z2, Z6
+	VMOVUPS     Z6, (DI)
+	VMOVUPS     (BX), Z7
+	VMULPS      Z4, Z0, Z8
+	VADDPS      Z3, Z6, Z6
+	VSQRTPS     Z6, Z6
+	VDIVPS      Z6, Z8, Z6
+	VSUBPS      Z6, Z7, Z6
+	VMOVUPS     Z6, (BX)
+	VMULPS      Z5, Z5, Z6
+	VMOVUPS     64(DI), Z7
+	VMULPS      Z1, Z7, Z7
+	VMOVUPS     Z6, Z6
+	VFMADD213PS Z7, Z2, Z6
+	VMOVUPS     Z6, 64(DI)
+	VMOVUPS     64(BX), Z7
+	VMULPS      Z5, Z0, Z8
+	VADDPS      Z3, Z6, Z6
+	VSQRTPS     Z6, Z6
+	VDIVPS      Z6, Z8, Z6
+	VSUBPS      Z6, Z7, Z6
+	VMOVUPS     Z6, 64(BX)
+	ADDQ        $0x04, AX
+	ADDQ        $0x08, CX
+	ADDQ        $0x00000080, BX
+	ADDQ        $0x00000080, SI
+	ADDQ        $0x00000080, DI
+	DECQ        DX
+	JNZ         column
+	VZEROUPPER
+	RET
+
+// func adagradSparse512(x *float32, nonzero *uint64, words int, dy *float32, columns int, w *float32, m *float32, v *float32, consts *[8]float32)
+// Requires: AVX, AVX512F, BMI
+TEXT ·adagradSparse512(SB), NOSPLIT, $0-72
+	MOVQ         consts+64(FP), AX
+	VBROADCASTSS (AX), Z0
+	VBROADCASTSS 4(AX), Z1
+	MOVQ         x+0(FP), AX
+	MOVQ         nonzero+8(FP), CX
+	MOVQ         columns+32(FP), DX
+	MOVQ         w+40(FP), BX
+	MOVQ         m+48(FP), SI
+	MOVQ         v+56(FP), DI
+
+column:
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	MOVQ   AX, R9
+	MOVQ   CX, R10
+	MOVQ   dy+24(FP), R11
+	MOVQ   words+16(FP), R8
+
+word:
+	MOVQ  (R10), R12
+	TESTQ R12, R12
+	JZ    next
+
+bit:
+	TZCNTQ       R12, R13
+	SHLQ         $0x07, R13
+	VBROADCASTSS (R9)(R13*1), Z4
+	VFMADD231PS  (R11)(R13*1), Z4, Z2
+	VFMADD231PS  64(R11)(R13*1), Z4, Z3
+	BLSRQ        R12, R12
+	JNZ          bit
+
+next:
+	ADDQ        $0x00002000, R9
+	ADDQ        $0x00002000, R11
+	ADDQ        $0x00000100, R10
+	DECQ        R8
+	JNZ         word
+	VMOVUPS     (DI), Z4
+	VMOVUPS     Z2, Z5
+	VFMADD213PS Z4, Z2, Z5
+	VMOVUPS     Z5, (DI)
+	VMOVUPS     (BX), Z4
+	VMULPS      Z2, Z0, Z6
+	VADDPS      Z1, Z5, Z5
+	VSQRTPS     Z5, Z5
+	VDIVPS      Z5, Z6, Z5
+	VSUBPS      Z5, Z4, Z4
+	VMOVUPS     Z4, (BX)
+	VMOVUPS     64(DI), Z4
+	VMOVUPS     Z3, Z5
+	VFMADD213PS Z4, Z3, Z5
+	VMOVUPS     Z5, 64(DI)
+	VMOVUPS     64(BX), Z4
+	VMULPS      Z3, Z0, Z6
+	VADDPS      Z1, Z5, Z5
+	VSQRTPS     Z5, Z5
+	VDIVPS      Z5, Z6, Z5
+	VSUBPS      Z5, Z4, Z4
+	VMOVUPS     Z4, 64(BX)
+	ADDQ        $0x04, AX
+	ADDQ        $0x08, CX
+	ADDQ        $0x00000080, BX
+	ADDQ        $0x00000080, SI
+	ADDQ        $0x00000080, DI
+	DECQ        DX
+	JNZ         column
+	VZEROUPPER
+	RET
+
+// func adamSparse512(x *float32, nonzero *uint64, words int, dy *float32, columns int, w *float32, m *float32, v *float32, consts *[8]float32)
+// Requires: AVX, AVX512F, BMI
+TEXT ·adamSparse512(SB), NOSPLIT, $0-72
+	MOVQ         consts+64(FP), AX
+	VBROADCASTSS (AX), Z0
+	VBROADCASTSS 4(AX), Z1
+	VBROADCASTSS 8(AX), Z2
+	VBROADCASTSS 12(AX), Z3
+	VBROADCASTSS 16(AX), Z4
+	MOVQ         x+0(FP), AX
+	MOVQ         nonzero+8(FP), CX
+	MOVQ         columns+32(FP), DX
+	MOVQ         w+40(FP), BX
+	MOVQ         m+48(FP), SI
+	MOVQ         v+56(FP), DI
+
+column:
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	MOVQ   AX, R9
+	MOVQ   CX, R10
+	MOVQ   dy+24(FP), R11
+	MOVQ   words+16(FP), R8
+
+word:
+	MOVQ  (R10), R12
+	TESTQ R12, R12
+	JZ    next
+
+bit:
+	TZCNTQ       R12, R13
+	SHLQ         $0x07, R13
+	VBROADCASTSS (R9)(R13*1), Z7
+	VFMADD231PS  (R11)(R13*1), Z7, Z5
+	VFMADD231PS  64(R11)(R13*1), Z7, Z6
+	BLSRQ        R12, R12
+	JNZ          bit
+
+next:
+	ADDQ        $0x00002000, R9
+	ADDQ        $0x00002000, R11
+	ADDQ        $0x00000100, R10
+	DECQ        R8
+	JNZ         word
+	VMOVUPS     (SI), Z7
+	VMOVUPS     (DI), Z8
+	VSUBPS      Z7, Z5, Z9
+	VMOVUPS     Z9, Z9
+	VFMADD213PS Z7, Z1, Z9
+	VMOVUPS     Z9, (SI)
+	VMULPS      Z5, Z5, Z7
+	VSUBPS      Z8, Z7, Z7
+	VMOVUPS     Z7, Z7
+	VFMADD213PS Z8, Z2, Z7
+	VMOVUPS     Z7, (DI)
+	VMULPS      Z9, Z0, Z8
+	VSQRTPS     Z7, Z7
+	VADDPS      Z3, Z7, Z7
+	VDIVPS      Z7, Z8, Z7
+	VMOVUPS     (BX), Z8
+	VMULPS      Z4, Z8, Z8
+	VSUBPS      Z7, Z8, Z7
+	VMOVUPS     Z7, (BX)
+	VMOVUPS     64(SI), Z7
+	VMOVUPS     64(DI), Z8
+	VSUBPS      Z7, Z6, Z9
+	VMOVUPS     Z9, Z9
+	VFMADD213PS Z7, Z1, Z9
+	VMOVUPS     Z9, 64(SI)
+	VMULPS      Z6, Z6, Z7
+	VSUBPS      Z8, Z7, Z7
+	VMOVUPS     Z7, Z7
+	VFMADD213PS Z8, Z2, Z7
+	VMOVUPS     Z7, 64(DI)
+	VMULPS      Z9, Z0, Z8
+	VSQRTPS     Z7, Z7
+	VADDPS      Z3, Z7, Z7
+	VDIVPS      Z7, Z8, Z7
+	VMOVUPS     64(BX), Z8
+	VMULPS      Z4, Z8, Z8
+	VSUBPS      Z7, Z8, Z7
+	VMOVUPS     Z7, 64(BX)
+	ADDQ        $0x04, AX
+	ADDQ        $0x08, CX
+	ADDQ        $0x00000080, BX
+	ADDQ        $0x00000080, SI
+	ADDQ        $0x00000080, DI
+	DECQ        DX
+	JNZ         column
+	VZEROUPPER
+	RET
+
 // func relu512(dst *float32, src *float32, n int, alpha float32)
 // Requires: AVX, AVX512F
 TEXT ·relu512(SB), NOSPLIT, $0-28
@@ -13765,6 +14205,600 @@ next:
 	ADDQ $0x00000080, SI
 	DECQ BX
 	JNZ  column
+	VZEROUPPER
+	RET
+
+// func sgdSparse256(x *float32, nonzero *uint64, words int, dy *float32, columns int, w *float32, m *float32, v *float32, consts *[8]float32)
+// Requires: AVX, BMI, FMA3
+TEXT ·sgdSparse256(SB), NOSPLIT, $0-72
+	MOVQ         consts+64(FP), AX
+	VBROADCASTSS (AX), Y0
+	MOVQ         x+0(FP), AX
+	MOVQ         nonzero+8(FP), CX
+	MOVQ         columns+32(FP), DX
+	MOVQ         w+40(FP), BX
+	MOVQ         m+48(FP), SI
+	MOVQ         v+56(FP), DI
+
+column:
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	MOVQ   AX, R9
+	MOVQ   CX, R10
+	MOVQ   dy+24(FP), R11
+	MOVQ   words+16(FP), R8
+
+word:
+	MOVQ  (R10), R12
+	TESTQ R12, R12
+	JZ    next
+
+bit:
+	TZCNTQ       R12, R13
+	SHLQ         $0x07, R13
+	VBROADCASTSS (R9)(R13*1), Y5
+	VFMADD231PS  (R11)(R13*1), Y5, Y1
+	VFMADD231PS  32(R11)(R13*1), Y5, Y2
+	VFMADD231PS  64(R11)(R13*1), Y5, Y3
+	VFMADD231PS  96(R11)(R13*1), Y5, Y4
+	BLSRQ        R12, R12
+	JNZ          bit
+
+next:
+	ADDQ         $0x00002000, R9
+	ADDQ         $0x00002000, R11
+	ADDQ         $0x00000100, R10
+	DECQ         R8
+	JNZ          word
+	VMOVUPS      (BX), Y5
+	VMOVUPS      Y0, Y6
+	VFNMADD213PS Y5, Y1, Y6
+	VMOVUPS      Y6, (BX)
+	VMOVUPS      32(BX), Y1
+	VMOVUPS      Y0, Y5
+	VFNMADD213PS Y1, Y2, Y5
+	VMOVUPS      Y5, 32(BX)
+	VMOVUPS      64(BX), Y1
+	VMOVUPS      Y0, Y2
+	VFNMADD213PS Y1, Y3, Y2
+	VMOVUPS      Y2, 64(BX)
+	VMOVUPS      96(BX), Y1
+	VMOVUPS      Y0, Y2
+	VFNMADD213PS Y1, Y4, Y2
+	VMOVUPS      Y2, 96(BX)
+	ADDQ         $0x04, AX
+	ADDQ         $0x08, CX
+	ADDQ         $0x00000080, BX
+	ADDQ         $0x00000080, SI
+	ADDQ         $0x00000080, DI
+	DECQ         DX
+	JNZ          column
+	VZEROUPPER
+	RET
+
+// func momentumSparse256(x *float32, nonzero *uint64, words int, dy *float32, columns int, w *float32, m *float32, v *float32, consts *[8]float32)
+// Requires: AVX, BMI, FMA3
+TEXT ·momentumSparse256(SB), NOSPLIT, $0-72
+	MOVQ         consts+64(FP), AX
+	VBROADCASTSS (AX), Y0
+	VBROADCASTSS 4(AX), Y1
+	MOVQ         x+0(FP), AX
+	MOVQ         nonzero+8(FP), CX
+	MOVQ         columns+32(FP), DX
+	MOVQ         w+40(FP), BX
+	MOVQ         m+48(FP), SI
+	MOVQ         v+56(FP), DI
+
+column:
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	MOVQ   AX, R9
+	MOVQ   CX, R10
+	MOVQ   dy+24(FP), R11
+	MOVQ   words+16(FP), R8
+
+word:
+	MOVQ  (R10), R12
+	TESTQ R12, R12
+	JZ    next
+
+bit:
+	TZCNTQ       R12, R13
+	SHLQ         $0x07, R13
+	VBROADCASTSS (R9)(R13*1), Y6
+	VFMADD231PS  (R11)(R13*1), Y6, Y2
+	VFMADD231PS  32(R11)(R13*1), Y6, Y3
+	VFMADD231PS  64(R11)(R13*1), Y6, Y4
+	VFMADD231PS  96(R11)(R13*1), Y6, Y5
+	BLSRQ        R12, R12
+	JNZ          bit
+
+next:
+	ADDQ         $0x00002000, R9
+	ADDQ         $0x00002000, R11
+	ADDQ         $0x00000100, R10
+	DECQ         R8
+	JNZ          word
+	VMOVUPS      (SI), Y6
+	VMULPS       Y1, Y6, Y6
+	VMOVUPS      Y0, Y7
+	VFNMADD213PS Y6, Y2, Y7
+	VMOVUPS      Y7, (SI)
+	VMOVUPS      (BX), Y2
+	VADDPS       Y7, Y2, Y2
+	VMOVUPS      Y2, (BX)
+	VMOVUPS      32(SI), Y2
+	VMULPS       Y1, Y2, Y2
+	VMOVUPS      Y0, Y6
+	VFNMADD213PS Y2, Y3, Y6
+	VMOVUPS      Y6, 32(SI)
+	VMOVUPS      32(BX), Y2
+	VADDPS       Y6, Y2, Y2
+	VMOVUPS      Y2, 32(BX)
+	VMOVUPS      64(SI), Y2
+	VMULPS       Y1, Y2, Y2
+	VMOVUPS      Y0, Y3
+	VFNMADD213PS Y2, Y4, Y3
+	VMOVUPS      Y3, 64(SI)
+	VMOVUPS      64(BX), Y2
+	VADDPS       Y3, Y2, Y2
+	VMOVUPS      Y2, 64(BX)
+	VMOVUPS      96(SI), Y2
+	VMULPS       Y1, Y2, Y2
+	VMOVUPS      Y0, Y3
+	VFNMADD213PS Y2, Y5, Y3
+	VMOVUPS      Y3, 96(SI)
+	VMOVUPS      96(BX), Y2
+	VADDPS       Y3, Y2, Y2
+	VMOVUPS      Y2, 96(BX)
+	ADDQ         $0x04, AX
+	ADDQ         $0x08, CX
+	ADDQ         $0x00000080, BX
+	ADDQ         $0x00000080, SI
+	ADDQ         $0x00000080, DI
+	DECQ         DX
+	JNZ          column
+	VZEROUPPER
+	RET
+
+// func nesterovSparse256(x *float32, nonzero *uint64, words int, dy *float32, columns int, w *float32, m *float32, v *float32, consts *[8]float32)
+// Requires: AVX, BMI, FMA3
+TEXT ·nesterovSparse256(SB), NOSPLIT, $0-72
+	MOVQ         consts+64(FP), AX
+	VBROADCASTSS (AX), Y0
+	VBROADCASTSS 4(AX), Y1
+	MOVQ         x+0(FP), AX
+	MOVQ         nonzero+8(FP), CX
+	MOVQ         columns+32(FP), DX
+	MOVQ         w+40(FP), BX
+	MOVQ         m+48(FP), SI
+	MOVQ         v+56(FP), DI
+
+column:
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	MOVQ   AX, R9
+	MOVQ   CX, R10
+	MOVQ   dy+24(FP), R11
+	MOVQ   words+16(FP), R8
+
+word:
+	MOVQ  (R10), R12
+	TESTQ R12, R12
+	JZ    next
+
+bit:
+	TZCNTQ       R12, R13
+	SHLQ         $0x07, R13
+	VBROADCASTSS (R9)(R13*1), Y6
+	VFMADD231PS  (R11)(R13*1), Y6, Y2
+	VFMADD231PS  32(R11)(R13*1), Y6, Y3
+	VFMADD231PS  64(R11)(R13*1), Y6, Y4
+	VFMADD231PS  96(R11)(R13*1), Y6, Y5
+	BLSRQ        R12, R12
+	JNZ          bit
+
+next:
+	ADDQ    $0x00002000, R9
+	ADDQ    $0x00002000, R11
+	ADDQ    $0x00000100, R10
+	DECQ    R8
+	JNZ     word
+	VMULPS  Y2, Y0, Y2
+	VMOVUPS (SI), Y6
+	VMULPS  Y1, Y6, Y6
+	VSUBPS  Y2, Y6, Y6
+	VMOVUPS Y6, (SI)
+	VMOVUPS (BX), Y7
+	VMULPS  Y1, Y6, Y6
+	VSUBPS  Y2, Y6, Y2
+	VADDPS  Y2, Y7, Y2
+	VMOVUPS Y2, (BX)
+	VMULPS  Y3, Y0, Y2
+	VMOVUPS 32(SI), Y3
+	VMULPS  Y1, Y3, Y3
+	VSUBPS  Y2, Y3, Y3
+	VMOVUPS Y3, 32(SI)
+	VMOVUPS 32(BX), Y6
+	VMULPS  Y1, Y3, Y3
+	VSUBPS  Y2, Y3, Y2
+	VADDPS  Y2, Y6, Y2
+	VMOVUPS Y2, 32(BX)
+	VMULPS  Y4, Y0, Y2
+	VMOVUPS 64(SI), Y3
+	VMULPS  Y1, Y3, Y3
+	VSUBPS  Y2, Y3, Y3
+	VMOVUPS Y3, 64(SI)
+	VMOVUPS 64(BX), Y4
+	VMULPS  Y1, Y3, Y3
+	VSUBPS  Y2, Y3, Y2
+	VADDPS  Y2, Y4, Y2
+	VMOVUPS Y2, 64(BX)
+	VMULPS  Y5, Y0, Y2
+	VMOVUPS 96(SI), Y3
+	VMULPS  Y1, Y3, Y3
+	VSUBPS  Y2, Y3, Y3
+	VMOVUPS Y3, 96(SI)
+	VMOVUPS 96(BX), Y4
+	VMULPS  Y1, Y3, Y3
+	VSUBPS  Y2, Y3, Y2
+	VADDPS  Y2, Y4, Y2
+	VMOVUPS Y2, 96(BX)
+	ADDQ    $0x04, AX
+	ADDQ    $0x08, CX
+	ADDQ    $0x00000080, BX
+	ADDQ    $0x00000080, SI
+	ADDQ    $0x00000080, DI
+	DECQ    DX
+	JNZ     column
+	VZEROUPPER
+	RET
+
+// func rmspropSparse256(x *float32, nonzero *uint64, words int, dy *float32, columns int, w *float32, m *float32, v *float32, consts *[8]float32)
+// Requires: AVX, BMI, FMA3
+TEXT ·rmspropSparse256(SB), NOSPLIT, $0-72
+	MOVQ         consts+64(FP), AX
+	VBROADCASTSS (AX), Y0
+	VBROADCASTSS 4(AX), Y1
+	VBROADCASTSS 8(AX), Y2
+	VBROADCASTSS 12(AX), Y3
+	MOVQ         x+0(FP), AX
+	MOVQ         nonzero+8(FP), CX
+	MOVQ         columns+32(FP), DX
+	MOVQ         w+40(FP), BX
+	MOVQ         m+48(FP), SI
+	MOVQ         v+56(FP), DI
+
+column:
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	MOVQ   AX, R9
+	MOVQ   CX, R10
+	MOVQ   dy+24(FP), R11
+	MOVQ   words+16(FP), R8
+
+word:
+	MOVQ  (R10), R12
+	TESTQ R12, R12
+	JZ    next
+
+bit:
+	TZCNTQ       R12, R13
+	SHLQ         $0x07, R13
+	VBROADCASTSS (R9)(R13*1), Y8
+	VFMADD231PS  (R11)(R13*1), Y8, Y4
+	VFMADD231PS  32(R11)(R13*1), Y8, Y5
+	VFMADD231PS  64(R11)(R13*1), Y8, Y6
+	VFMADD231PS  96(R11)(R13*1), Y8, Y7
+	BLSRQ        R12, R12
+	JNZ          bit
+
+next:
+	ADDQ        $0x00002000, R9
+	ADDQ        $0x00002000, R11
+	ADDQ        $0x00000100, R10
+	DECQ        R8
+	JNZ         word
+	VMULPS      Y4, Y4, Y8
+	VMOVUPS     (DI), Y9
+	VMULPS      Y1, Y9, Y9
+	VMOVUPS     Y8, Y8
+	VFMADD213PS Y9, Y2, Y8
+	VMOVUPS     Y8, (DI)
+	VMOVUPS     (BX), Y9
+	VMULPS      Y4, Y0, Y4
+	VADDPS      Y3, Y8, Y8
+	VSQRTPS     Y8, Y8
+	VDIVPS      Y8, Y4, Y4
+	VSUBPS      Y4, Y9, Y4
+	VMOVUPS     Y4, (BX)
+	VMULPS      Y5, Y5, Y4
+	VMOVUPS     32(DI), Y8
+	VMULPS      Y1, Y8, Y8
+	VMOVUPS     Y4, Y4
+	VFMADD213PS Y8, Y2, Y4
+	VMOVUPS     Y4, 32(DI)
+	VMOVUPS     32(BX), Y8
+	VMULPS      Y5, Y0, Y5
+	VADDPS      Y3, Y4, Y4
+	VSQRTPS     Y4, Y4
+	VDIVPS      Y4, Y5, Y4
+	VSUBPS      Y4, Y8, Y4
+	VMOVUPS     Y4, 32(BX)
+	VMULPS      Y6, Y6, Y4
+	VMOVUPS     64(DI), Y5
+	VMULPS      Y1, Y5, Y5
+	VMOVUPS     Y4, Y4
+	VFMADD213PS Y5, Y2, Y4
+	VMOVUPS     Y4, 64(DI)
+	VMOVUPS     64(BX), Y5
+	VMULPS      Y6, Y0, Y6
+	VADDPS      Y3, Y4, Y4
+	VSQRTPS     Y4, Y4
+	VDIVPS      Y4, Y6, Y4
+	VSUBPS      Y4, Y5, Y4
+	VMOVUPS     Y4, 64(BX)
+	VMULPS      Y7, Y7, Y4
+	VMOVUPS     96(DI), Y5
+	VMULPS      Y1, Y5, Y5
+	VMOVUPS     Y4, Y4
+	VFMADD213PS Y5, Y2, Y4
+	VMOVUPS     Y4, 96(DI)
+	VMOVUPS     96(BX), Y5
+	VMULPS      Y7, Y0, Y6
+	VADDPS      Y3, Y4, Y4
+	VSQRTPS     Y4, Y4
+	VDIVPS      Y4, Y6, Y4
+	VSUBPS      Y4, Y5, Y4
+	VMOVUPS     Y4, 96(BX)
+	ADDQ        $0x04, AX
+	ADDQ        $0x08, CX
+	ADDQ        $0x00000080, BX
+	ADDQ        $0x00000080, SI
+	ADDQ        $0x00000080, DI
+	DECQ        DX
+	JNZ         column
+	VZEROUPPER
+	RET
+
+// func adagradSparse256(x *float32, nonzero *uint64, words int, dy *float32, columns int, w *float32, m *float32, v *float32, consts *[8]float32)
+// Requires: AVX, BMI, FMA3
+TEXT ·adagradSparse256(SB), NOSPLIT, $0-72
+	MOVQ         consts+64(FP), AX
+	VBROADCASTSS (AX), Y0
+	VBROADCASTSS 4(AX), Y1
+	MOVQ         x+0(FP), AX
+	MOVQ         nonzero+8(FP), CX
+	MOVQ         columns+32(FP), DX
+	MOVQ         w+40(FP), BX
+	MOVQ         m+48(FP), SI
+	MOVQ         v+56(FP), DI
+
+column:
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	MOVQ   AX, R9
+	MOVQ   CX, R10
+	MOVQ   dy+24(FP), R11
+	MOVQ   words+16(FP), R8
+
+word:
+	MOVQ  (R10), R12
+	TESTQ R12, R12
+	JZ    next
+
+bit:
+	TZCNTQ       R12, R13
+	SHLQ         $0x07, R13
+	VBROADCASTSS (R9)(R13*1), Y6
+	VFMADD231PS  (R11)(R13*1), Y6, Y2
+	VFMADD231PS  32(R11)(R13*1), Y6, Y3
+	VFMADD231PS  64(R11)(R13*1), Y6, Y4
+	VFMADD231PS  96(R11)(R13*1), Y6, Y5
+	BLSRQ        R12, R12
+	JNZ          bit
+
+next:
+	ADDQ        $0x00002000, R9
+	ADDQ        $0x00002000, R11
+	ADDQ        $0x00000100, R10
+	DECQ        R8
+	JNZ         word
+	VMOVUPS     (DI), Y6
+	VMOVUPS     Y2, Y7
+	VFMADD213PS Y6, Y2, Y7
+	VMOVUPS     Y7, (DI)
+	VMOVUPS     (BX), Y6
+	VMULPS      Y2, Y0, Y2
+	VADDPS      Y1, Y7, Y7
+	VSQRTPS     Y7, Y7
+	VDIVPS      Y7, Y2, Y2
+	VSUBPS      Y2, Y6, Y2
+	VMOVUPS     Y2, (BX)
+	VMOVUPS     32(DI), Y2
+	VMOVUPS     Y3, Y6
+	VFMADD213PS Y2, Y3, Y6
+	VMOVUPS     Y6, 32(DI)
+	VMOVUPS     32(BX), Y2
+	VMULPS      Y3, Y0, Y3
+	VADDPS      Y1, Y6, Y6
+	VSQRTPS     Y6, Y6
+	VDIVPS      Y6, Y3, Y3
+	VSUBPS      Y3, Y2, Y2
+	VMOVUPS     Y2, 32(BX)
+	VMOVUPS     64(DI), Y2
+	VMOVUPS     Y4, Y3
+	VFMADD213PS Y2, Y4, Y3
+	VMOVUPS     Y3, 64(DI)
+	VMOVUPS     64(BX), Y2
+	VMULPS      Y4, Y0, Y4
+	VADDPS      Y1, Y3, Y3
+	VSQRTPS     Y3, Y3
+	VDIVPS      Y3, Y4, Y3
+	VSUBPS      Y3, Y2, Y2
+	VMOVUPS     Y2, 64(BX)
+	VMOVUPS     96(DI), Y2
+	VMOVUPS     Y5, Y3
+	VFMADD213PS Y2, Y5, Y3
+	VMOVUPS     Y3, 96(DI)
+	VMOVUPS     96(BX), Y2
+	VMULPS      Y5, Y0, Y4
+	VADDPS      Y1, Y3, Y3
+	VSQRTPS     Y3, Y3
+	VDIVPS      Y3, Y4, Y3
+	VSUBPS      Y3, Y2, Y2
+	VMOVUPS     Y2, 96(BX)
+	ADDQ        $0x04, AX
+	ADDQ        $0x08, CX
+	ADDQ        $0x00000080, BX
+	ADDQ        $0x00000080, SI
+	ADDQ        $0x00000080, DI
+	DECQ        DX
+	JNZ         column
+	VZEROUPPER
+	RET
+
+// func adamSparse256(x *float32, nonzero *uint64, words int, dy *float32, columns int, w *float32, m *float32, v *float32, consts *[8]float32)
+// Requires: AVX, BMI, FMA3
+TEXT ·adamSparse256(SB), NOSPLIT, $0-72
+	MOVQ         consts+64(FP), AX
+	VBROADCASTSS (AX), Y0
+	VBROADCASTSS 4(AX), Y1
+	VBROADCASTSS 8(AX), Y2
+	VBROADCASTSS 12(AX), Y3
+	VBROADCASTSS 16(AX), Y4
+	MOVQ         x+0(FP), AX
+	MOVQ         nonzero+8(FP), CX
+	MOVQ         columns+32(FP), DX
+	MOVQ         w+40(FP), BX
+	MOVQ         m+48(FP), SI
+	MOVQ         v+56(FP), DI
+
+column:
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	VXORPS Y8, Y8, Y8
+	MOVQ   AX, R9
+	MOVQ   CX, R10
+	MOVQ   dy+24(FP), R11
+	MOVQ   words+16(FP), R8
+
+word:
+	MOVQ  (R10), R12
+	TESTQ R12, R12
+	JZ    next
+
+bit:
+	TZCNTQ       R12, R13
+	SHLQ         $0x07, R13
+	VBROADCASTSS (R9)(R13*1), Y9
+	VFMADD231PS  (R11)(R13*1), Y9, Y5
+	VFMADD231PS  32(R11)(R13*1), Y9, Y6
+	VFMADD231PS  64(R11)(R13*1), Y9, Y7
+	VFMADD231PS  96(R11)(R13*1), Y9, Y8
+	BLSRQ        R12, R12
+	JNZ          bit
+
+next:
+	ADDQ        $0x00002000, R9
+	ADDQ        $0x00002000, R11
+	ADDQ        $0x00000100, R10
+	DECQ        R8
+	JNZ         word
+	VMOVUPS     (SI), Y9
+	VMOVUPS     (DI), Y10
+	VSUBPS      Y9, Y5, Y11
+	VMOVUPS     Y11, Y11
+	VFMADD213PS Y9, Y1, Y11
+	VMOVUPS     Y11, (SI)
+	VMULPS      Y5, Y5, Y5
+	VSUBPS      Y10, Y5, Y5
+	VMOVUPS     Y5, Y5
+	VFMADD213PS Y10, Y2, Y5
+	VMOVUPS     Y5, (DI)
+	VMULPS      Y11, Y0, Y9
+	VSQRTPS     Y5, Y5
+	VADDPS      Y3, Y5, Y5
+	VDIVPS      Y5, Y9, Y5
+	VMOVUPS     (BX), Y9
+	VMULPS      Y4, Y9, Y9
+	VSUBPS      Y5, Y9, Y5
+	VMOVUPS     Y5, (BX)
+	VMOVUPS     32(SI), Y5
+	VMOVUPS     32(DI), Y9
+	VSUBPS      Y5, Y6, Y10
+	VMOVUPS     Y10, Y10
+	VFMADD213PS Y5, Y1, Y10
+	VMOVUPS     Y10, 32(SI)
+	VMULPS      Y6, Y6, Y5
+	VSUBPS      Y9, Y5, Y5
+	VMOVUPS     Y5, Y5
+	VFMADD213PS Y9, Y2, Y5
+	VMOVUPS     Y5, 32(DI)
+	VMULPS      Y10, Y0, Y6
+	VSQRTPS     Y5, Y5
+	VADDPS      Y3, Y5, Y5
+	VDIVPS      Y5, Y6, Y5
+	VMOVUPS     32(BX), Y6
+	VMULPS      Y4, Y6, Y6
+	VSUBPS      Y5, Y6, Y5
+	VMOVUPS     Y5, 32(BX)
+	VMOVUPS     64(SI), Y5
+	VMOVUPS     64(DI), Y6
+	VSUBPS      Y5, Y7, Y9
+	VMOVUPS     Y9, Y9
+	VFMADD213PS Y5, Y1, Y9
+	VMOVUPS     Y9, 64(SI)
+	VMULPS      Y7, Y7, Y5
+	VSUBPS      Y6, Y5, Y5
+	VMOVUPS     Y5, Y5
+	VFMADD213PS Y6, Y2, Y5
+	VMOVUPS     Y5, 64(DI)
+	VMULPS      Y9, Y0, Y6
+	VSQRTPS     Y5, Y5
+	VADDPS      Y3, Y5, Y5
+	VDIVPS      Y5, Y6, Y5
+	VMOVUPS     64(BX), Y6
+	VMULPS      Y4, Y6, Y6
+	VSUBPS      Y5, Y6, Y5
+	VMOVUPS     Y5, 64(BX)
+	VMOVUPS     96(SI), Y5
+	VMOVUPS     96(DI), Y6
+	VSUBPS      Y5, Y8, Y7
+	VMOVUPS     Y7, Y7
+	VFMADD213PS Y5, Y1, Y7
+	VMOVUPS     Y7, 96(SI)
+	VMULPS      Y8, Y8, Y5
+	VSUBPS      Y6, Y5, Y5
+	VMOVUPS     Y5, Y5
+	VFMADD213PS Y6, Y2, Y5
+	VMOVUPS     Y5, 96(DI)
+	VMULPS      Y7, Y0, Y6
+	VSQRTPS     Y5, Y5
+	VADDPS      Y3, Y5, Y5
+	VDIVPS      Y5, Y6, Y5
+	VMOVUPS     96(BX), Y6
+	VMULPS      Y4, Y6, Y6
+	VSUBPS      Y5, Y6, Y5
+	VMOVUPS     Y5, 96(BX)
+	ADDQ        $0x04, AX
+	ADDQ        $0x08, CX
+	ADDQ        $0x00000080, BX
+	ADDQ        $0x00000080, SI
+	ADDQ        $0x00000080, DI
+	DECQ        DX
+	JNZ         column
 	VZEROUPPER
 	RET
 

@@ -82,4 +82,5 @@ type table struct {
 	transposeBits                func(columns *uint64, rows *uint32, n int)
 	sparseProduct                func(x *float32, nonzero *uint32, keep uint32, rows int, w, init *float32, initStride uintptr, out *float32)
 	sparseOuter                  func(x *float32, nonzero *uint64, dy *float32, columns int, out *float32)
+	sparseUpdate                 [ruleCount]func(x *float32, nonzero *uint64, words int, dy *float32, columns int, w, m, v *float32, consts *[8]float32)
 }

@@ -68,6 +68,7 @@ var table512 = table{
 	outerUpdateHalf: [ruleCount]func(x *float32, xPanel uintptr, dy *float32, rows, tiles int, w, m, v, grad *float32, consts *[8]float32){sgdOuterHalf512, momentumOuterHalf512, nesterovOuterHalf512, rmspropOuterHalf512, adagradOuterHalf512, adamOuterHalf512},
 	gather:          gather256, gatherBytes: gatherBytes256, transpose: transpose256, nonZeros: nonZeros256, transposeBits: transposeBits256,
 	sparseProduct: sparseProduct512, sparseOuter: sparseOuter512,
+	sparseUpdate: [ruleCount]func(x *float32, nonzero *uint64, words int, dy *float32, columns int, w, m, v *float32, consts *[8]float32){sgdSparse512, momentumSparse512, nesterovSparse512, rmspropSparse512, adagradSparse512, adamSparse512},
 }
 
 var table256 = table{
@@ -97,4 +98,5 @@ var table256 = table{
 	update:         [ruleCount]func(w, g, m, v *float32, n int, consts *[8]float32){sgd256, momentum256, nesterov256, rmsprop256, adagrad256, adam256},
 	gather:         gather256, gatherBytes: gatherBytes256, transpose: transpose256, nonZeros: nonZeros256, transposeBits: transposeBits256,
 	sparseProduct: sparseProduct256, sparseOuter: sparseOuter256,
+	sparseUpdate: [ruleCount]func(x *float32, nonzero *uint64, words int, dy *float32, columns int, w, m, v *float32, consts *[8]float32){sgdSparse256, momentumSparse256, nesterovSparse256, rmspropSparse256, adagradSparse256, adamSparse256},
 }

@@ -110,3 +110,20 @@ func SparseOuter(x []float32, nonzero []uint64, dy []float32, columns int, out [
 		}
 	}
 }
+
+// SparseOuterUpdate is SparseOuter, from zero and over all of dy's rows, of which nonzero has a word for every 64, and then Update, with
+// the same bits. g, [32*32], is for its use.
+func SparseOuterUpdate(r Rule, x []float32, nonzero []uint64, dy []float32, rows, columns int, w, m, v []float32, k *[8]float32, g []float32) {
+	words := (rows + 63) / 64
+	if simd != nil {
+		_, _, _, _ = nonzero[(words-1)*Width+columns-1], w[columns*Width-1], m[columns*Width-1], v[columns*Width-1]
+		simd.sparseUpdate[r](&x[0], &nonzero[0], words, &dy[0], columns, &w[0], &m[0], &v[0], k)
+		return
+	}
+	g = g[:columns*Width]
+	clear(g)
+	for i := range words {
+		SparseOuter(x[i*64*Width:], nonzero[i*Width:], dy[i*64*Width:], columns, g)
+	}
+	Update(r, w[:columns*Width], g, m, v, k)
+}

@@ -3,12 +3,13 @@ package kernel
 import (
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 )
 
-// sparse returns random values of which a share is not 0, NaN among them if asked.
+// sparse returns random values of which a share is not 0.
 func sparse(r *rand.Rand, n int, share float64) guarded {
 	g := random(r, n, 1)
 	for i := range g.data {
@@ -109,4 +110,35 @@ func sparseProducts(t *testing.T, r *rand.Rand, share float64, rows, inputs int)
 		require.Equal(t, want.data, got.data, "share %v, %d rows, %d inputs", share, rows, inputs)
 		got.check(t)
 	}
+}
+
+// TestSparseOuterUpdate shows that skipping zeros changes no bit of the fused update either.
+func TestSparseOuterUpdate(t *testing.T) {
+	onEveryLevel(t, func(t *testing.T) {
+		r := rand.New(rand.NewPCG(13, 1))
+		k := [8]float32{0.01, 0.9, 0.1, 1e-3, 0.99}
+		for rule := SGD; rule < ruleCount; rule++ {
+			for _, rows := range []int{1, 63, 64, 130} {
+				for _, columns := range []int{1, 15, 32} {
+					x, dy, n := sparse(r, rows*Width, 0.3), random(r, rows*Width, 1), columns*Width
+					bits, nonzero := make([]uint32, rows), make([]uint64, (rows+63)/64*Width)
+					for row := range rows {
+						NonZeros(bits[row:], 1, x.data[row*Width:], 0, 1)
+						TransposeBits(nonzero[row/64*Width:], bits[row&^63:row+1])
+					}
+					w, m, v, g := random(r, n, 1), random(r, n, 1), random(r, n, 1), random(r, Width*Width, 1)
+					for i := range v.data {
+						v.data[i] *= v.data[i]
+					}
+					wantW, wantM, wantV := slices.Clone(w.data), slices.Clone(m.data), slices.Clone(v.data)
+					OuterUpdate(rule, x.data, 0, dy.data, rows, columns, Width, wantW, wantM, wantV, &k, g.data)
+					SparseOuterUpdate(rule, x.data, nonzero, dy.data, rows, columns, w.data, m.data, v.data, &k, g.data)
+					require.Equal(t, [3][]float32{wantW, wantM, wantV}, [3][]float32{w.data, m.data, v.data}, "rule %d, %d rows, %d columns", rule, rows, columns)
+					for _, s := range []guarded{w, m, v, g} {
+						s.check(t)
+					}
+				}
+			}
+		}
+	})
 }

@@ -152,6 +152,24 @@ func sparseProduct512(x *float32, nonzero *uint32, keep uint32, rows int, w *flo
 func sparseOuter512(x *float32, nonzero *uint64, dy *float32, columns int, out *float32)
 
 //go:noescape
+func sgdSparse512(x *float32, nonzero *uint64, words int, dy *float32, columns int, w *float32, m *float32, v *float32, consts *[8]float32)
+
+//go:noescape
+func momentumSparse512(x *float32, nonzero *uint64, words int, dy *float32, columns int, w *float32, m *float32, v *float32, consts *[8]float32)
+
+//go:noescape
+func nesterovSparse512(x *float32, nonzero *uint64, words int, dy *float32, columns int, w *float32, m *float32, v *float32, consts *[8]float32)
+
+//go:noescape
+func rmspropSparse512(x *float32, nonzero *uint64, words int, dy *float32, columns int, w *float32, m *float32, v *float32, consts *[8]float32)
+
+//go:noescape
+func adagradSparse512(x *float32, nonzero *uint64, words int, dy *float32, columns int, w *float32, m *float32, v *float32, consts *[8]float32)
+
+//go:noescape
+func adamSparse512(x *float32, nonzero *uint64, words int, dy *float32, columns int, w *float32, m *float32, v *float32, consts *[8]float32)
+
+//go:noescape
 func relu512(dst *float32, src *float32, n int, alpha float32)
 
 //go:noescape
@@ -345,6 +363,24 @@ func sparseProduct256(x *float32, nonzero *uint32, keep uint32, rows int, w *flo
 
 //go:noescape
 func sparseOuter256(x *float32, nonzero *uint64, dy *float32, columns int, out *float32)
+
+//go:noescape
+func sgdSparse256(x *float32, nonzero *uint64, words int, dy *float32, columns int, w *float32, m *float32, v *float32, consts *[8]float32)
+
+//go:noescape
+func momentumSparse256(x *float32, nonzero *uint64, words int, dy *float32, columns int, w *float32, m *float32, v *float32, consts *[8]float32)
+
+//go:noescape
+func nesterovSparse256(x *float32, nonzero *uint64, words int, dy *float32, columns int, w *float32, m *float32, v *float32, consts *[8]float32)
+
+//go:noescape
+func rmspropSparse256(x *float32, nonzero *uint64, words int, dy *float32, columns int, w *float32, m *float32, v *float32, consts *[8]float32)
+
+//go:noescape
+func adagradSparse256(x *float32, nonzero *uint64, words int, dy *float32, columns int, w *float32, m *float32, v *float32, consts *[8]float32)
+
+//go:noescape
+func adamSparse256(x *float32, nonzero *uint64, words int, dy *float32, columns int, w *float32, m *float32, v *float32, consts *[8]float32)
 
 //go:noescape
 func relu256(dst *float32, src *float32, n int, alpha float32)

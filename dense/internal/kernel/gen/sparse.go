@@ -9,6 +9,9 @@ import (
 func sparseProducts(s isa) {
 	sparseProduct(s)
 	sparseOuter(s)
+	for _, r := range rules {
+		sparseUpdate(s, r)
+	}
 }
 
 // sparseProduct emits out = init + x·w for one panel of x, of whose rows the non-zeros are given as the bits of a word.
@@ -77,6 +80,56 @@ func sparseOuter(s isa) {
 	ADDQ(Imm(4), x)
 	ADDQ(Imm(8), nonzero)
 	ADDQ(U32(row), out)
+	DECQ(columns)
+	JNZ(LabelRef("column"))
+	finish()
+}
+
+// sparseUpdate emits the gradient of each row of a block of weights, over any number of words of 64 rows, and the update with it. The
+// division and the root of one row run along with the products of the next.
+func sparseUpdate(s isa, r rule) {
+	s.text(r.name+"Sparse", "x *float32, nonzero *uint64, words int, dy *float32, columns int, w, m, v *float32, consts *[8]float32")
+	k := r.load(s, arg("consts"))
+	x, nonzero, columns, w, m, v := arg("x"), arg("nonzero"), arg("columns"), arg("w"), arg("m"), arg("v")
+	words, xp, np, dy, word, i := GP64(), GP64(), GP64(), GP64(), GP64(), GP64()
+	acc, tmp := tile(s, 1, row/s.bytes)[0], s.vec()
+	Label("column")
+	for v := range acc {
+		s.clear(acc[v])
+	}
+	MOVQ(x, xp)
+	MOVQ(nonzero, np)
+	Load(Param("dy"), dy)
+	Load(Param("words"), words)
+	Label("word")
+	MOVQ(at(np, 0), word)
+	TESTQ(word, word)
+	JZ(LabelRef("next"))
+	Label("bit")
+	TZCNTQ(word, i)
+	SHLQ(Imm(7), i) // a row of x and of dy
+	VBROADCASTSS(Mem{Base: xp, Index: i, Scale: 1}, tmp)
+	for v := range acc {
+		VFMADD231PS(Mem{Base: dy, Index: i, Scale: 1, Disp: v * s.bytes}, tmp, acc[v])
+	}
+	BLSRQ(word, word)
+	JNZ(LabelRef("bit"))
+	Label("next")
+	for _, p := range regs(xp, dy) {
+		ADDQ(U32(64*row), p)
+	}
+	ADDQ(U32(32*8), np)
+	DECQ(words)
+	JNZ(LabelRef("word"))
+	for p := range acc {
+		d := p * s.bytes
+		r.apply(s, k, func() Op { return acc[p] }, at(w, d), at(m, d), at(v, d))
+	}
+	ADDQ(Imm(4), x)
+	ADDQ(Imm(8), nonzero)
+	for _, p := range regs(w, m, v) {
+		ADDQ(U32(row), p)
+	}
 	DECQ(columns)
 	JNZ(LabelRef("column"))
 	finish()
