@@ -121,7 +121,7 @@ func flatBase(path string) (*graph.Graph, error) {
 // imageSignature chooses the signature to use: the default one, else hub's names, else the only one that takes images. Those that
 // take float32 come before those that take bytes.
 func imageSignature(g *graph.Graph) (string, error) {
-	var names, found []string
+	var found []string
 	for _, dtype := range []tensor.DType{tensor.Float32, tensor.Uint8} {
 		for _, s := range g.Signatures {
 			if len(s.Inputs) == 1 && len(s.Inputs[0].Shape) == 4 && s.Inputs[0].DType == dtype {
@@ -132,18 +132,29 @@ func imageSignature(g *graph.Graph) (string, error) {
 			break
 		}
 	}
-	for _, s := range g.Signatures {
-		names = append(names, s.Name)
-	}
 	for _, name := range []string{graph.DefaultSignature, "default", "image_feature_vector", "serve"} {
 		if slices.Contains(found, name) {
 			return name, nil
 		}
 	}
 	if len(found) == 0 {
-		return "", fmt.Errorf("%w: no signature takes one batch of images, float32 or uint8 [?,height,width,channels]; there are: %s", ErrOption, strings.Join(names, ", "))
+		return "", fmt.Errorf("%w: no signature takes one batch of images, float32 or uint8 [?,height,width,channels], decoded; there are: %s", ErrOption,
+			strings.Join(takers(g), "; "))
 	}
 	return found[0], nil
+}
+
+// takers says of each signature what it takes.
+func takers(g *graph.Graph) []string {
+	var all []string
+	for _, s := range g.Signatures {
+		var ports []string
+		for _, p := range s.Inputs {
+			ports = append(ports, fmt.Sprintf("%s, %v %v", p.Name, p.DType, p.Shape))
+		}
+		all = append(all, fmt.Sprintf("%s (%s)", s.Name, strings.Join(ports, ", ")))
+	}
+	return all
 }
 
 // defaultBaseSize is the side of images for a base that takes any.
