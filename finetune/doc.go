@@ -41,7 +41,15 @@
 //	frozen base  91.2 ± 1.8 %          83.4 ± 0.8 %
 //	unfrozen     94.0 ± 3.2 %          92.0 ± 0.5 %
 //
-// `go run ./scripts/unfreezing` measures it anew, with -base, -layer and -data on another task.
+// MobileNet V1 0.25/128, whose weights come from photographs (ImageNet), on MNIST's digits, enlarged from 28 to 128 pixels: 100 images of
+// each to train on, of which a fifth validates, 2,000 to test on, the seeds 1 to 5; of 0.00003, 0.0001 and 0.0003 the rate 0.0003, at
+// most 20 epochs:
+//
+//	             validation accuracy   test accuracy
+//	frozen base  90.6 ± 2.1 %          86.7 ± 0.5 %
+//	unfrozen     95.4 ± 0.7 %          94.2 ± 0.4 %
+//
+// `go run ./scripts/unfreezing` measures it anew, with -base, -layer, -data and -few on another task.
 //
 // # Caveats
 //

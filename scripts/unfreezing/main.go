@@ -2,9 +2,9 @@
 // and each seed it trains a head, then the whole; the rate is chosen by the validation loss alone, and only then are the test
 // accuracies looked at.
 //
-//	go run ./scripts/unfreezing                                          the digits 5-9 on pooled features of a network of 0-4
-//	go run ./scripts/unfreezing -base MODEL -layer '' -data DATA         another base and other data
-//	go run ./scripts/unfreezing -base MODEL -layer '' -data mnist -few 100   … 100 images of each class of it, tested on 200
+//	go run ./scripts/unfreezing                                              the digits 5-9 on pooled features of a network of 0-4
+//	go run ./scripts/unfreezing -base MODEL -layer '' -data DATA             another base and other data
+//	go run ./scripts/unfreezing -base MODEL -layer '' -data mnist -few 100   … 100 images of each class of it
 package main
 
 import (
