@@ -25,7 +25,7 @@ func Fold(g *Graph) (*Graph, error) {
 	}
 	f := &folder{
 		definitions: g.definitions(), order: slices.Clone(g.Def.Node), nodes: nodes,
-		consts: constants{nodes: nodes, known: map[string]*tensor.Tensor{}}, fixed: map[string]bool{},
+		consts: constants{nodes: nodes, known: map[string]*tensor.Tensor{}}, fixed: map[string]bool{}, shapes: map[string]tensor.Shape{},
 	}
 	for _, r := range g.roots() {
 		f.fixed[inputNode(r)] = true
@@ -57,6 +57,7 @@ type folder struct {
 	consts constants
 	users  map[string][]*tfproto.NodeDef // by node, once for each input
 	fixed  map[string]bool               // nodes that a signature or a checkpoint names
+	shapes map[string]tensor.Shape       // of tensors that shape was asked for
 }
 
 func isLinear(op string) bool {

@@ -88,39 +88,19 @@ func (f *folder) padded(conv, pad *tfproto.NodeDef, p padding) *tfproto.NodeDef 
 
 // isSame reports whether SAME pads an image as p does: to ⌈size/stride⌉ outputs, the odd zero behind.
 func (f *folder) isSame(conv *tfproto.NodeDef, image string, p padding) bool {
-	weights := f.consts.value(conv.Input[1])
-	size := f.shape(image)
-	strides := conv.Attr["strides"].GetList().GetI()
-	dilations := attr(conv, f.op(conv.Op), "dilations").GetList().GetI()
-	if weights == nil || len(size) != 4 || len(weights.Shape()) != 4 || len(strides) != 4 || len(dilations) != 4 {
+	size, w := f.shape(image), f.window(conv)
+	if len(size) != 4 || w == nil {
 		return false
 	}
 	for i := range 2 {
-		stride, kernel := int(strides[1+i]), (weights.Shape()[i]-1)*int(dilations[1+i])+1
-		if size[1+i] <= 0 || stride <= 0 {
+		if size[1+i] <= 0 {
 			return false
 		}
-		outputs := (size[1+i] + stride - 1) / stride
-		total := max((outputs-1)*stride+kernel-size[1+i], 0)
+		outputs := (size[1+i] + w[i].stride - 1) / w[i].stride
+		total := max((outputs-1)*w[i].stride+w[i].kernel-size[1+i], 0)
 		if p[i][0] != total/2 || p[i][1] != total-total/2 {
 			return false
 		}
 	}
 	return true
-}
-
-// shape returns the shape of a tensor as far as the graph notes it; nil where it does not.
-func (f *folder) shape(ref string) tensor.Shape {
-	node, output, err := ParseTensor(ref)
-	if err != nil {
-		return nil
-	}
-	n := f.nodes[node]
-	if shapes := n.Attr["_output_shapes"].GetList().GetShape(); output < len(shapes) {
-		return ShapeOf(shapes[output])
-	}
-	if n.Op == "Placeholder" {
-		return ShapeOf(n.Attr["shape"].GetShape())
-	}
-	return nil
 }

@@ -94,6 +94,18 @@ var foldCases = []foldCase{
 	{"padding and normalization", tensor.Shape{2, 6, 6, 2}, func(c *caseBuilder, x Ref) Ref {
 		return c.batchNorm(c.conv("DepthwiseConv2dNative", c.padding(x, 1, 1, 1, 1), c.random(3, 3, 2, 2), "VALID", 1), 4, Attrs{"is_training": false})
 	}, map[string]int{"DepthwiseConv2dNative": 1, "BiasAdd": 1}},
+	{"padding as SAME, of a size that follows from what is before", tensor.Shape{2, 9, 9, 2}, func(c *caseBuilder, x Ref) Ref {
+		y := c.conv("Conv2D", x, c.random(3, 3, 2, 2), "VALID", 1)                        // 7
+		z := c.conv("Conv2D", c.op("AddV2", nil, x, x), c.random(3, 3, 2, 2), "VALID", 1) // 7
+		y = c.op("Mul", nil, y, c.op("AddV2", nil, y, z))
+		y = c.conv("DepthwiseConv2dNative", y, c.random(3, 3, 2, 1), "SAME", 2) // 4
+		return c.conv("DepthwiseConv2dNative", c.padding(y, 0, 1, 0, 1), c.random(3, 3, 2, 1), "VALID", 2)
+	}, map[string]int{"Conv2D": 2, "DepthwiseConv2dNative": 2, "AddV2": 2, "Mul": 1}},
+	{"padding as SAME, behind padding that stays", tensor.Shape{2, 6, 6, 2}, func(c *caseBuilder, x Ref) Ref {
+		p := c.padding(x, 2, 1, 1, 2)                                             // 9
+		y := c.conv("DepthwiseConv2dNative", p, c.random(2, 2, 2, 1), "VALID", 1) // 8
+		return c.conv("DepthwiseConv2dNative", c.padding(y, 0, 1, 0, 1), c.random(3, 3, 2, 1), "VALID", 2)
+	}, map[string]int{"DepthwiseConv2dNative": 2, "Pad": 1}},
 
 	// What must stay.
 	{"a product that two nodes read", tensor.Shape{2, 5}, func(c *caseBuilder, x Ref) Ref {
@@ -119,6 +131,10 @@ var foldCases = []foldCase{
 		p := c.padding(x, 1, 1, 1, 1)
 		return c.op("AddV2", nil, c.conv("Conv2D", p, c.random(1, 1, 2, 2), "VALID", 1), c.op("Neg", nil, p))
 	}, map[string]int{"Conv2D": 1, "AddV2": 1, "Neg": 1, "Pad": 1}},
+	{"padding behind what has an odd size", tensor.Shape{2, 7, 7, 2}, func(c *caseBuilder, x Ref) Ref {
+		y := c.conv("DepthwiseConv2dNative", x, c.random(3, 3, 2, 1), "VALID", 1) // 5
+		return c.conv("DepthwiseConv2dNative", c.padding(y, 0, 1, 0, 1), c.random(3, 3, 2, 1), "VALID", 2)
+	}, map[string]int{"DepthwiseConv2dNative": 2, "Pad": 1}},
 	{"padding behind a convolution that pads by itself", tensor.Shape{2, 6, 6, 2}, func(c *caseBuilder, x Ref) Ref {
 		return c.conv("Conv2D", c.padding(x, 1, 1, 1, 1), c.random(3, 3, 2, 2), "SAME", 1)
 	}, map[string]int{"Conv2D": 1, "Pad": 1}},
