@@ -123,27 +123,61 @@ func (c *call) freeOutputs(p *plan) { C.cambium_free_outputs(c.c, p.c) }
 
 // output returns a copy of output i.
 func (c *call) output(i int) (*tensor.Tensor, error) {
-	v := &unsafe.Slice(c.c.outputs, i+1)[i]
-	if v.rank > C.CAMBIUM_MAX_RANK || v.rank < 0 {
-		return nil, fmt.Errorf("%w: an output has rank %d, at most %d is possible", ErrTensorFlow, v.rank, C.CAMBIUM_MAX_RANK)
-	}
 	var dims [8]int
-	shape := dims[:0]
-	for _, d := range v.dims[:v.rank] {
-		shape = append(shape, int(d))
+	v, shape, err := c.described(i, dims[:0])
+	if err != nil {
+		return nil, err
 	}
 	t, err := tensor.New(tensor.DType(v.dtype), shape...)
 	if err != nil {
 		return nil, err
 	}
+	return t, copyValue(t, v)
+}
+
+// outputInto copies output i into t, which must have its type and shape.
+func (c *call) outputInto(i int, t *tensor.Tensor) error {
+	var dims [8]int
+	v, shape, err := c.described(i, dims[:0])
+	if err != nil {
+		return err
+	}
+	if err := checkInto(t, tensor.DType(v.dtype), shape); err != nil {
+		return err
+	}
+	return copyValue(t, v)
+}
+
+// checkInto checks that an output of some type and shape fits into t.
+func checkInto(t *tensor.Tensor, d tensor.DType, shape tensor.Shape) error {
+	if d != t.DType() || !t.Shape().Equal(shape) {
+		return fmt.Errorf("%w: the output is %v %v, the tensor for it %v", ErrInput, d, shape, t)
+	}
+	return nil
+}
+
+// described returns output i as TensorFlow describes it, and its shape, appended to dims.
+func (c *call) described(i int, dims []int) (*C.cambium_value, []int, error) {
+	v := &unsafe.Slice(c.c.outputs, i+1)[i]
+	if v.rank > C.CAMBIUM_MAX_RANK || v.rank < 0 {
+		return nil, nil, fmt.Errorf("%w: an output has rank %d, at most %d is possible", ErrTensorFlow, v.rank, C.CAMBIUM_MAX_RANK)
+	}
+	for _, d := range v.dims[:v.rank] {
+		dims = append(dims, int(d))
+	}
+	return v, dims, nil
+}
+
+// copyValue fills t with an output of its type and shape.
+func copyValue(t *tensor.Tensor, v *C.cambium_value) error {
 	if t.DType() == tensor.String {
-		return t, getStrings(t, v)
+		return getStrings(t, v)
 	}
 	if len(t.Bytes()) != int(v.bytes) {
-		return nil, fmt.Errorf("%w: an output of %v has %d bytes", ErrTensorFlow, t, v.bytes)
+		return fmt.Errorf("%w: an output of %v has %d bytes", ErrTensorFlow, t, v.bytes)
 	}
 	copy(t.Bytes(), unsafe.Slice((*byte)(v.data), int(v.bytes)))
-	return t, nil
+	return nil
 }
 
 // getStrings fills t with the strings of an output. They share one block of memory.

@@ -124,3 +124,25 @@ func TestDevices(t *testing.T) {
 	require.True(t, tfbridge.Available)
 	require.Regexp(t, `^2\.\d+\.\d+`, tfbridge.Version())
 }
+
+// PredictInto puts into a tensor what Predict returns, whether the call is divided or not, and says what does not fit.
+func TestPredictInto(t *testing.T) {
+	m := open(t, readGraph(t, filepath.Join(mnist, "cnn", "saved_model")), tfbridge.Options{})
+	for _, rows := range []int{1, 512} {
+		x := tensor.Must(tensor.New(tensor.Float32, rows, 28, 28, 1))
+		v, err := tensor.Data[float32](x)
+		require.NoError(t, err)
+		for i := range v {
+			v[i] = float32(i%251) / 251
+		}
+		want, err := m.Predict(t.Context(), x)
+		require.NoError(t, err)
+		got := tensor.Must(tensor.New(tensor.Float32, rows, 10))
+		require.NoError(t, m.PredictInto(t.Context(), x, got))
+		require.True(t, want.Equal(got))
+		for _, wrong := range []*tensor.Tensor{nil, tensor.Scalar("x"), tensor.Must(tensor.New(tensor.Float32, rows, 11)), tensor.Must(tensor.New(tensor.Float64, rows, 10))} {
+			require.ErrorIs(t, m.PredictInto(t.Context(), x, wrong), tfbridge.ErrInput)
+		}
+		require.ErrorIs(t, m.PredictInto(t.Context(), nil, got), tfbridge.ErrInput)
+	}
+}

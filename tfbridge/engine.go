@@ -236,7 +236,8 @@ func (e *engine) runOnce(ctx context.Context, p *plan, inputs map[string]*tensor
 	return outputs, nil
 }
 
-func (e *engine) predict(ctx context.Context, x *tensor.Tensor) (*tensor.Tensor, error) {
+// predict puts the output into y, and returns that; for nil it makes a tensor.
+func (e *engine) predict(ctx context.Context, x, y *tensor.Tensor) (*tensor.Tensor, error) {
 	p, err := e.mainPlan()
 	if err != nil {
 		return nil, err
@@ -251,7 +252,10 @@ func (e *engine) predict(ctx context.Context, x *tensor.Tensor) (*tensor.Tensor,
 	if p.fast != nil {
 		if parts := p.fast.parts(n); parts != nil {
 			outputs, err := e.runParts(ctx, p.fast.serial, map[string]*tensor.Tensor{p.inputs[0].Name: x}, parts)
-			return outputs[p.outputs[0].Name], err
+			if err != nil || y == nil {
+				return outputs[p.outputs[0].Name], err
+			}
+			return y, p.wrap(copyInto(y, outputs[p.outputs[0].Name]))
 		}
 		p = p.fast.pick(n)
 	}
@@ -268,7 +272,13 @@ func (e *engine) predict(ctx context.Context, x *tensor.Tensor) (*tensor.Tensor,
 		return nil, p.wrap(err)
 	}
 	defer e.finish(c, p)
-	return c.output(0)
+	if y == nil {
+		return c.output(0)
+	}
+	if err := c.outputInto(0, y); err != nil {
+		return nil, p.wrap(err)
+	}
+	return y, nil
 }
 
 // run runs a plan whose inputs were set. If it returns nil the outputs are there and finish must follow; otherwise the call

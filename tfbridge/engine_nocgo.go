@@ -33,7 +33,7 @@ func (*engine) call(context.Context, string, map[string]*tensor.Tensor) (map[str
 	return nil, errNotBuilt
 }
 
-func (*engine) predict(context.Context, *tensor.Tensor) (*tensor.Tensor, error) {
+func (*engine) predict(context.Context, *tensor.Tensor, *tensor.Tensor) (*tensor.Tensor, error) {
 	return nil, errNotBuilt
 }
 

@@ -23,9 +23,12 @@ const (
 	// maxSerial is how many multiplications, estimated as parameters times rows, a call does on one thread. Below it, handing
 	// work to other threads costs more than they save.
 	maxSerial = 8 << 20
-	// minPart is about how many rows go through a graph at once, or more, where a call is shared out: kernels take their weights
+	// minPart is about how many rows go through a graph at once, or more, where a call is divided: kernels take their weights
 	// from memory once for all of them.
 	minPart = 8
+	// maxTensor is about how many bytes the largest tensor of a part may have, unless that makes it a single row: what one
+	// kernel writes is then still in the processor's caches when the next one reads it.
+	maxTensor = 12 << 20
 )
 
 var errTooLarge = fmt.Errorf("%w: too large to rewrite", graph.ErrUnsupported)
@@ -34,9 +37,9 @@ var errTooLarge = fmt.Errorf("%w: too large to rewrite", graph.ErrUnsupported)
 // convolutions and matrix products moved into their weights, each op on the thread of the caller.
 type fast struct {
 	parameters int
-	cores      int   // among which one call may be shared out
+	cores      int   // among which one call may be shared out; 0 where kernels share their own work out
 	serial     *plan // kernels use one thread
-	rowwise    bool  // a call can be shared out: serial runs some rows on one core, others on another
+	rowBytes   int   // how many the largest tensor has for each row; 0 where calls cannot be divided into some rows and others
 
 	config *tfproto.ConfigProto // of wide
 	once   sync.Once
@@ -60,9 +63,12 @@ func newFast(g *graph.Graph, sig *graph.Signature, base *session, opts *Options,
 		return nil, err
 	}
 	f := &fast{parameters: parameters(flat.Def)}
-	if config.IntraOpParallelismThreads == 0 && runtime.NumCPU() > 1 {
+	switch threads := config.IntraOpParallelismThreads; {
+	case threads == 0 && runtime.NumCPU() > 1:
 		f.cores = min(cores, runtime.NumCPU())
 		f.config = oneExecutor(config, 0)
+	case threads <= 1:
+		f.cores = 1
 	}
 	s, err := importGraph(flat.Def, oneExecutor(config, 1), device{})
 	if err != nil {
@@ -72,7 +78,7 @@ func newFast(g *graph.Graph, sig *graph.Signature, base *session, opts *Options,
 		return nil, errors.Join(err, s.close())
 	}
 	f.serial.straight = true
-	f.rowwise = isRowwise(flat, s)
+	f.rowBytes = rowBytes(flat, s)
 	return f, nil
 }
 
@@ -108,15 +114,18 @@ func (f *fast) isSmall(rows int) bool {
 	return f.config == nil || rows <= maxSerial/max(f.parameters, 1)
 }
 
-// parts returns the numbers of rows in which a call is shared out; none where it is not. They depend on the number of rows and
-// of cores alone, so that equal calls give equal bits.
+// parts returns the numbers of rows in which a call is divided, among the cores and for the sake of their caches; none where it
+// is not. They depend on the number of rows and of cores alone, so that equal calls give equal bits.
 func (f *fast) parts(rows int) []int {
-	if !f.rowwise || rows < 2 || f.cores < 2 || f.isSmall(rows) {
+	if f.rowBytes == 0 || f.cores == 0 || f.cores > 1 && f.isSmall(rows) {
 		return nil
 	}
-	size := max(minPart, maxSerial/max(f.parameters, 1))
+	size := min(max(minPart, maxSerial/max(f.parameters, 1)), max(2, maxTensor/f.rowBytes))
 	n := (rows + size - 1) / size
 	n = min((n+f.cores-1)/f.cores*f.cores, rows) // all cores end at one time
+	if n < 2 {
+		return nil
+	}
 	parts := make([]int, n)
 	for i := range parts {
 		parts[i] = rows*(i+1)/n - rows*i/n

@@ -2,6 +2,7 @@ package tfbridge
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/cambium-go/cambium/graph"
 	"github.com/cambium-go/cambium/tensor"
@@ -42,7 +43,17 @@ func (m *Model) CallSignature(ctx context.Context, name string, inputs map[strin
 
 // Predict runs a signature that has one input, besides optional ones, and one output.
 func (m *Model) Predict(ctx context.Context, x *tensor.Tensor) (*tensor.Tensor, error) {
-	return m.engine.predict(ctx, x)
+	return m.engine.predict(ctx, x, nil)
+}
+
+// PredictInto is Predict that puts the output into y, which must have the output's element type and shape: nothing of its size
+// is allocated. After an error, what y holds is not settled.
+func (m *Model) PredictInto(ctx context.Context, x, y *tensor.Tensor) error {
+	if y == nil {
+		return fmt.Errorf("%w: there is no tensor for the output", ErrInput)
+	}
+	_, err := m.engine.predict(ctx, x, y)
+	return err
 }
 
 // Fetch computes tensors of the graph, "node:0" or the names of the signature's outputs, from fed ones, "node:0" or the

@@ -9,7 +9,7 @@ type Options struct {
 
 	// Threads is how many threads one kernel may use; with 1, a call uses one core. 0 means one where a call is too small to
 	// share out, otherwise all cores: a batch is divided among them where each row of the outputs is a matter of the same row of
-	// the inputs, else each kernel uses one thread per core.
+	// the inputs, else each kernel uses one thread per core. With 0 and 1, such a batch is divided into parts that suit the caches.
 	Threads int
 	// MaxConcurrent is how many calls run inside TensorFlow at once; others wait. 0 means one per core (GOMAXPROCS).
 	MaxConcurrent int

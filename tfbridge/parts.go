@@ -71,6 +71,24 @@ func rowsOf(inputs map[string]*tensor.Tensor, from, to int) (map[string]*tensor.
 	return part, nil
 }
 
+// copyInto copies the outputs of all parts into y.
+func copyInto(y, outputs *tensor.Tensor) error {
+	if err := checkInto(y, outputs.DType(), outputs.Shape()); err != nil {
+		return err
+	}
+	copy(y.Bytes(), outputs.Bytes())
+	if y.DType() != tensor.String {
+		return nil
+	}
+	to, err := tensor.Data[string](y)
+	if err != nil {
+		return err
+	}
+	from, err := tensor.Data[string](outputs)
+	copy(to, from)
+	return err
+}
+
 // joined returns the outputs of all parts, one behind the other.
 func joined(p *plan, results []map[string]*tensor.Tensor) (map[string]*tensor.Tensor, error) {
 	outputs := make(map[string]*tensor.Tensor, len(p.outputs))

@@ -91,7 +91,7 @@ func (s *session) lookUp(to *C.TF_Output, ports []graph.Port) error {
 
 // wrap says which signature an error came from. A context's own error stays as it is.
 func (p *plan) wrap(err error) error {
-	if p.name == "" || err == context.Canceled || err == context.DeadlineExceeded { //nolint:errorlint // not what wraps them
+	if err == nil || p.name == "" || err == context.Canceled || err == context.DeadlineExceeded { //nolint:errorlint // not what wraps them
 		return err
 	}
 	return fmt.Errorf("signature %q: %w", p.name, err)

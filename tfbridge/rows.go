@@ -20,9 +20,9 @@ const (
 	rowwise                    // it is [rows, …], and each row is a matter of the same row of the inputs alone
 )
 
-// isRowwise reports whether the graph of one signature can be run on some rows of its inputs after the other, with the results
-// of a run on all. Ops that it does not know make it false.
-func isRowwise(g *graph.Graph, s *session) bool {
+// rowBytes returns how many bytes the largest tensor of a signature's graph has for each row of the inputs, if the graph can be
+// run on some rows after the other with the results of a run on all; else 0. Ops that it does not know make it 0.
+func rowBytes(g *graph.Graph, s *session) int {
 	r := &rowRules{session: s, nodes: map[string]*tfproto.NodeDef{}, known: map[string]dependence{}}
 	for _, n := range g.Def.GetNode() {
 		r.nodes[n.GetName()] = n
@@ -31,11 +31,36 @@ func isRowwise(g *graph.Graph, s *session) bool {
 	for _, p := range in {
 		node, _, err := graph.ParseTensor(p.Tensor)
 		if shape := r.shape(p.Tensor); err != nil || len(shape) == 0 || shape[0] >= 0 {
-			return false
+			return 0
 		}
 		r.known[node] = rowwise
 	}
-	return len(in) > 0 && !slices.ContainsFunc(out, func(p graph.Port) bool { return r.of(p.Tensor) != rowwise })
+	if len(in) == 0 || slices.ContainsFunc(out, func(p graph.Port) bool { return r.of(p.Tensor) != rowwise }) {
+		return 0
+	}
+	return r.largest()
+}
+
+// largest returns how many bytes the largest tensor that was looked at has for each row, as far as that is known; at least 1.
+func (r *rowRules) largest() int {
+	most := 1
+	for node, d := range r.known {
+		if d != rowwise {
+			continue
+		}
+		o, err := r.session.output(node)
+		if err != nil {
+			continue
+		}
+		p := r.session.port(node, o)
+		if len(p.Shape) == 0 {
+			continue
+		}
+		if elements, err := p.Shape[1:].Elements(); err == nil {
+			most = max(most, elements*p.DType.Size())
+		}
+	}
+	return most
 }
 
 type rowRules struct {

@@ -113,7 +113,11 @@ func TestRows(t *testing.T) {
 			require.NoError(t, err)
 			s, err := importGraph(g.Def, nil, device{})
 			require.NoError(t, err)
-			require.Equal(t, c.rowwise, isRowwise(g, s))
+			if largest := rowBytes(g, s); c.rowwise {
+				require.Equal(t, 4*6*6*512, largest)
+			} else {
+				require.Zero(t, largest)
+			}
 			require.NoError(t, s.close())
 
 			x := tensor.Must(tensor.New(tensor.Float32, 40, 6, 6, 512))
@@ -139,21 +143,26 @@ func TestRows(t *testing.T) {
 func TestParts(t *testing.T) {
 	for _, c := range []struct {
 		parameters, cores, rows int
-		rowwise                 bool
+		rowBytes                int
 		want                    string
 	}{
-		{3 << 20, 2, 32, true, "[8 8 8 8]"},
-		{3 << 20, 2, 33, true, "[5 6 5 6 5 6]"},
-		{3 << 20, 2, 8, true, "[4 4]"},
-		{3 << 20, 4, 3, true, "[1 1 1]"},
-		{3 << 20, 2, 2, true, "[]"}, // small
-		{25 << 20, 2, 1, true, "[]"},
-		{100_000, 2, 200, true, "[50 50 50 50]"},
-		{100_000, 2, 80, true, "[]"},
-		{3 << 20, 1, 32, true, "[]"},
-		{3 << 20, 2, 32, false, "[]"},
+		{3 << 20, 2, 32, 1000, "[8 8 8 8]"},
+		{3 << 20, 2, 33, 1000, "[5 6 5 6 5 6]"},
+		{3 << 20, 2, 8, 1000, "[4 4]"},
+		{3 << 20, 4, 3, 1000, "[1 1 1]"},
+		{3 << 20, 2, 2, 1000, "[]"}, // small
+		{25 << 20, 2, 1, 1000, "[]"},
+		{100_000, 2, 200, 1000, "[50 50 50 50]"},
+		{100_000, 2, 80, 1000, "[]"},
+		{3 << 20, 1, 32, 1000, "[8 8 8 8]"},
+		{3 << 20, 1, 8, 1000, "[]"},
+		{3 << 20, 0, 32, 1000, "[]"},
+		{3 << 20, 2, 32, 2 << 20, "[5 5 6 5 5 6]"},
+		{3 << 20, 1, 8, 3 << 20, "[4 4]"},
+		{3 << 20, 1, 4, 100 << 20, "[2 2]"},
+		{3 << 20, 2, 32, 0, "[]"},
 	} {
-		f := &fast{parameters: c.parameters, cores: c.cores, rowwise: c.rowwise, config: &tfproto.ConfigProto{}}
+		f := &fast{parameters: c.parameters, cores: c.cores, rowBytes: c.rowBytes, config: &tfproto.ConfigProto{}}
 		require.Equal(t, c.want, fmt.Sprint(f.parts(c.rows)), "%+v", c)
 	}
 }
