@@ -151,6 +151,7 @@ func (v variant) raw(ctx context.Context, content []byte) (*tensor.Tensor, error
 	return v.how.Apply(x, variantSeed(v.picture.key(content), v.seed, v.number))
 }
 
-func (v variant) pixels(ctx context.Context, content []byte) (*tensor.Tensor, error) {
-	return v.base.preprocessed(v.raw(ctx, content))
+func (v variant) pixels(ctx context.Context, content []byte, x *tensor.Tensor) error {
+	raw, err := v.raw(ctx, content)
+	return v.base.preprocessed(x, raw, err)
 }

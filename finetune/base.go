@@ -25,7 +25,7 @@ import (
 type base struct {
 	graph      *graph.Graph // one signature: images [n, height, width, channels], preprocessed → features [n, width]
 	model      *tfbridge.Model
-	decoder    *tfbridge.Model // of image files: float32 of 0 … 255, of the base's size
+	decoder    *tfbridge.Model // of image files: decodeGraph
 	cut        string          // the tensor that the features are, before pooling
 	hash       string          // of the graph with its weights
 	shape      []int           // of an image: height, width, channels
@@ -78,7 +78,7 @@ func readBase(ctx context.Context, o *Options) (*base, error) {
 	if b.hash, err = hashGraph(b.graph); err != nil {
 		return nil, err
 	}
-	decoding, err := decodeGraph(b.shape, images.None)
+	decoding, err := decodeGraph(b.shape, b.preprocess)
 	if err != nil {
 		return nil, err
 	}

@@ -139,9 +139,9 @@ func TestDecodeGraph(t *testing.T) {
 	for _, how := range []images.Preprocess{images.None, images.Unit, images.TF, images.Torch, images.Caffe} {
 		want, err := images.Decode(encoded.Bytes(), images.RGB)
 		require.NoError(t, err)
-		want, err = images.Resize(want, 3, 5, images.Bilinear)
+		resized, err := images.Resize(want, 3, 5, images.Bilinear)
 		require.NoError(t, err)
-		want, err = how.Apply(want)
+		want, err = how.Apply(resized)
 		require.NoError(t, err)
 		g, err := decodeGraph([]int{3, 5, 3}, how)
 		require.NoError(t, err)
@@ -155,6 +155,13 @@ func TestDecodeGraph(t *testing.T) {
 		have, err := tensor.Data[float32](got)
 		require.NoError(t, err)
 		require.InDeltaSlice(t, expected, have, 1e-3, "%v", how)
+		raw, err := m.CallSignature(context.Background(), rawSignature, map[string]*tensor.Tensor{"bytes": tensor.Scalar(encoded.String())})
+		require.NoError(t, err)
+		expected, err = tensor.Data[float32](resized)
+		require.NoError(t, err)
+		have, err = tensor.Data[float32](raw[imageInput])
+		require.NoError(t, err)
+		require.InDeltaSlice(t, expected, have, 1e-3)
 		require.NoError(t, m.Close())
 	}
 }

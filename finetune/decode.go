@@ -8,29 +8,34 @@ import (
 
 // decodeGraph returns the graph that makes of an encoded image what a base takes, with TensorFlow's own ops, as
 // image_dataset_from_directory does: tf.io.decode_image, tf.image.resize (bilinear, no antialiasing), preprocess_input.
-// Its one signature: bytes, string [] → image, float32 [1, height, width, channels].
+// Its signatures make of bytes, string [], an image, float32 [1, height, width, channels]; that of rawSignature is not preprocessed.
 func decodeGraph(shape []int, how images.Preprocess) (*graph.Graph, error) {
 	b := graph.NewBuilder()
 	encoded := b.Placeholder("bytes", tensor.String, tensor.Shape{})
-	image := preprocessed(b, resized(b, decoded(b, encoded, shape[2]), shape), shape[2], how)
-	return b.Finish(graph.Signature{
-		Name:    graph.DefaultSignature,
-		Inputs:  []graph.Port{{Name: "bytes", DType: tensor.String, Shape: tensor.Shape{}, Tensor: encoded.Tensor()}},
-		Outputs: []graph.Port{{Name: imageInput, DType: tensor.Float32, Shape: append(tensor.Shape{1}, shape...), Tensor: image.Tensor()}},
-	})
+	raw := resized(b, decoded(b, encoded, shape[2]), tensor.Uint8, shape)
+	signature := func(name string, image graph.Ref) graph.Signature {
+		return graph.Signature{
+			Name:    name,
+			Inputs:  []graph.Port{{Name: "bytes", DType: tensor.String, Shape: tensor.Shape{}, Tensor: encoded.Tensor()}},
+			Outputs: []graph.Port{{Name: imageInput, DType: tensor.Float32, Shape: append(tensor.Shape{1}, shape...), Tensor: image.Tensor()}},
+		}
+	}
+	return b.Finish(signature(graph.DefaultSignature, preprocessed(b, raw, shape[2], how)), signature(rawSignature, raw))
 }
 
-// decoded is tf.io.decode_image as a batch of one: float32 [1, h, w, channels], 0 … 255.
+// rawSignature is that of decodeGraph which gives 0 … 255.
+const rawSignature = "raw"
+
+// decoded is tf.io.decode_image as a batch of one: uint8 [1, h, w, channels].
 func decoded(b *graph.Builder, encoded graph.Ref, channels int) graph.Ref {
 	pixels := b.Op("DecodeImage", "decode", []graph.Ref{encoded}, graph.Attrs{"channels": channels, "dtype": tensor.Uint8, "expand_animations": false})
-	batch := b.Op("ExpandDims", "decode/batch", []graph.Ref{pixels, b.Int("decode/axis", 0)}, graph.Attrs{"T": tensor.Uint8, "Tdim": tensor.Int32})
-	return b.Op("Cast", "decode/float", []graph.Ref{batch}, graph.Attrs{"SrcT": tensor.Uint8, "DstT": tensor.Float32, "Truncate": false})
+	return b.Op("ExpandDims", "decode/batch", []graph.Ref{pixels, b.Int("decode/axis", 0)}, graph.Attrs{"T": tensor.Uint8, "Tdim": tensor.Int32})
 }
 
-// resized is tf.image.resize: x [n, h, w, channels] → [n, height, width, channels].
-func resized(b *graph.Builder, x graph.Ref, shape []int) graph.Ref {
+// resized is tf.image.resize: x, of type d, [n, h, w, channels] → float32 [n, height, width, channels].
+func resized(b *graph.Builder, x graph.Ref, d tensor.DType, shape []int) graph.Ref {
 	return b.Op("ResizeBilinear", "resize", []graph.Ref{x, b.Ints("resize/size", shape[0], shape[1])},
-		graph.Attrs{"T": tensor.Float32, "align_corners": false, "half_pixel_centers": true})
+		graph.Attrs{"T": d, "align_corners": false, "half_pixel_centers": true})
 }
 
 // preprocessed is keras.applications.imagenet_utils.preprocess_input: x float32 [n, height, width, channels] of 0 … 255.

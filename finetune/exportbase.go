@@ -32,7 +32,7 @@ func (b *base) onBase(head *graph.Graph) (*graph.Graph, error) {
 	encoded := builder.Placeholder(bytesInput, tensor.String, tensor.Shape{-1})
 	anySize := tensor.Shape{-1, -1, -1, b.shape[2]} // of pixels that are fed: those that were decoded have the base's size
 	pixels := builder.Op("PlaceholderWithDefault", "pixels", []graph.Ref{"decode_images"}, graph.Attrs{"dtype": tensor.Float32, "shape": anySize})
-	ready := preprocessed(builder, resized(builder, pixels, b.shape), b.shape[2], b.preprocess)
+	ready := preprocessed(builder, resized(builder, pixels, tensor.Float32, b.shape), b.shape[2], b.preprocess)
 	front, err := builder.Finish()
 	if err != nil {
 		return nil, err
@@ -120,7 +120,7 @@ var outputNames = map[string]string{"DecodeImage": "image", "ExpandDims": "outpu
 func decodeFunctionDef(shape []int) (*tfproto.FunctionDef, error) {
 	b := graph.NewBuilder()
 	argument := b.Placeholder(bytesInput, tensor.String, tensor.Shape{})
-	image := b.Op("Squeeze", "decode/image", []graph.Ref{resized(b, decoded(b, argument, shape[2]), shape)}, graph.Attrs{"T": tensor.Float32, "squeeze_dims": []int{0}})
+	image := b.Op("Squeeze", "decode/image", []graph.Ref{resized(b, decoded(b, argument, shape[2]), tensor.Uint8, shape)}, graph.Attrs{"T": tensor.Float32, "squeeze_dims": []int{0}})
 	g, err := b.Finish()
 	if err != nil {
 		return nil, err

@@ -2,7 +2,6 @@ package finetune
 
 import (
 	"bufio"
-	"bytes"
 	"crypto/sha256"
 	"encoding/binary"
 	"errors"
@@ -92,14 +91,14 @@ func (c *featureCache) get(image [sha256.Size]byte) []float32 {
 
 // put keeps the features of images.
 func (c *featureCache) put(images [][sha256.Size]byte, features [][]float32) error {
-	var records bytes.Buffer
+	records := make([]byte, 0, len(images)*c.recordSize())
 	for i, image := range images {
-		start := records.Len()
-		records.Write(image[:])
+		start := len(records)
+		records = append(records, image[:]...)
 		for _, f := range features[i] {
-			_ = binary.Write(&records, binary.LittleEndian, f) // a bytes.Buffer takes everything
+			records = binary.LittleEndian.AppendUint32(records, math.Float32bits(f))
 		}
-		_ = binary.Write(&records, binary.LittleEndian, crc32.Checksum(records.Bytes()[start:], castagnoli))
+		records = binary.LittleEndian.AppendUint32(records, crc32.Checksum(records[start:], castagnoli))
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -109,7 +108,7 @@ func (c *featureCache) put(images [][sha256.Size]byte, features [][]float32) err
 			return err
 		}
 	}
-	if _, err := c.file.Write(records.Bytes()); err != nil {
+	if _, err := c.file.Write(records); err != nil {
 		return err
 	}
 	for i, image := range images {

@@ -16,7 +16,7 @@ import (
 )
 
 // chunk is how many images go through a base at once, on each core.
-const chunk = 8
+const chunk = 4
 
 // picture is an image to compute features of: its content, and how to make of it what the base takes.
 type picture interface {
@@ -25,8 +25,8 @@ type picture interface {
 	key(content []byte) [sha256.Size]byte
 	// raw returns float32 [height, width, channels] of 0 … 255, of the base's size.
 	raw(ctx context.Context, content []byte) (*tensor.Tensor, error)
-	// pixels returns the same, preprocessed.
-	pixels(ctx context.Context, content []byte) (*tensor.Tensor, error)
+	// pixels puts the same, preprocessed, into x.
+	pixels(ctx context.Context, content []byte, x *tensor.Tensor) error
 	// asked returns the signature of an exported model, and its inputs, for the picture.
 	asked() (signature string, inputs map[string]*tensor.Tensor, err error)
 	// name is the picture's file; "" without one.
@@ -45,6 +45,7 @@ type extractor struct {
 	cache    *featureCache       // nil: features are computed each time
 	lost     func(error)         // hears, once, that features cannot be kept
 	progress func(done, all int) // may be nil
+	batches  sync.Pool           // of *tensor.Tensor, chunk images that go through the base at once
 }
 
 func newExtractor(o *Options, b *base) *extractor {
@@ -54,6 +55,7 @@ func newExtractor(o *Options, b *base) *extractor {
 			o.logf("features are not kept for the next run: %v (a folder that can be written to, with space, helps: set XDG_CACHE_HOME)", err)
 		})
 	}}
+	e.batches.New = func() any { return tensor.Must(tensor.New(tensor.Float32, append([]int{chunk}, b.shape...)...)) }
 	dir, err := featureCacheDir(o)
 	if err == nil {
 		e.cache, err = openFeatureCache(dir, b.key(), b.width)
@@ -154,8 +156,8 @@ func counter(progress func(done, all int), all int) func(n int) {
 func (e *extractor) chunk(ctx context.Context, pictures []picture, rows []float32, broken []error) error {
 	var hashes [][sha256.Size]byte
 	var places []int
-	var batch []*tensor.Tensor
-	width := e.base.width
+	width, batch := e.base.width, e.batches.Get().(*tensor.Tensor)
+	defer e.batches.Put(batch)
 	for i, p := range pictures {
 		content, err := p.content()
 		if err != nil {
@@ -169,31 +171,31 @@ func (e *extractor) chunk(ctx context.Context, pictures []picture, rows []float3
 				continue
 			}
 		}
-		x, err := p.pixels(ctx, content)
+		x, err := batch.Rows(len(places), len(places)+1)
+		if err == nil {
+			err = p.pixels(ctx, content, x)
+		}
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
-		}
-		if err == nil {
-			x, err = x.Reshape(append([]int{1}, e.base.shape...)...)
 		}
 		if err != nil {
 			broken[i] = err
 			continue
 		}
-		hashes, places, batch = append(hashes, hash), append(places, i), append(batch, x)
+		hashes, places = append(hashes, hash), append(places, i)
 	}
-	if len(batch) == 0 {
+	if len(places) == 0 {
 		return nil
 	}
-	return e.run(ctx, batch, func(k int, features []float32) { copy(rows[places[k]*width:], features) }, hashes)
-}
-
-// run sends a batch through the base, and gives and keeps what comes out.
-func (e *extractor) run(ctx context.Context, batch []*tensor.Tensor, give func(k int, features []float32), hashes [][sha256.Size]byte) error {
-	x, err := tensor.Concat(batch...)
+	x, err := batch.Rows(0, len(places))
 	if err != nil {
 		return err
 	}
+	return e.run(ctx, x, func(k int, features []float32) { copy(rows[places[k]*width:], features) }, hashes)
+}
+
+// run sends a batch through the base, and gives and keeps what comes out.
+func (e *extractor) run(ctx context.Context, x *tensor.Tensor, give func(k int, features []float32), hashes [][sha256.Size]byte) error {
 	y, err := e.base.model.Predict(ctx, x)
 	if err != nil {
 		return fmt.Errorf("base: %w", err)
@@ -202,7 +204,7 @@ func (e *extractor) run(ctx context.Context, batch []*tensor.Tensor, give func(k
 	if err != nil {
 		return fmt.Errorf("base: %w", err)
 	}
-	features := make([][]float32, len(batch))
+	features := make([][]float32, len(hashes))
 	for k := range features {
 		features[k] = values[k*e.base.width : (k+1)*e.base.width : (k+1)*e.base.width]
 		give(k, features[k])
@@ -229,15 +231,25 @@ func (f file) raw(ctx context.Context, content []byte) (*tensor.Tensor, error) {
 	if err := images.Check(content); err != nil { // before it is decoded in C
 		return nil, fmt.Errorf("%s: %w", f.path, err)
 	}
-	x, err := f.base.decoder.Predict(ctx, tensor.Scalar(string(content)))
+	out, err := f.base.decoder.CallSignature(ctx, rawSignature, map[string]*tensor.Tensor{"bytes": tensor.Scalar(string(content))})
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", f.path, err)
 	}
-	return x.Reshape(f.base.shape...)
+	return out[imageInput].Reshape(f.base.shape...)
 }
 
-func (f file) pixels(ctx context.Context, content []byte) (*tensor.Tensor, error) {
-	return f.base.preprocessed(f.raw(ctx, content))
+func (f file) pixels(ctx context.Context, content []byte, x *tensor.Tensor) error {
+	err := images.Check(content)
+	if err == nil {
+		x, err = x.Reshape(append([]int{1}, f.base.shape...)...)
+	}
+	if err == nil {
+		err = f.base.decoder.PredictInto(ctx, tensor.Scalar(string(content)), x)
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w", f.path, err)
+	}
+	return nil
 }
 
 // digit is a picture of an IDX file, one of bytes [n, height, width].
@@ -270,16 +282,24 @@ func (d digit) raw(_ context.Context, content []byte) (*tensor.Tensor, error) {
 	return x, err
 }
 
-func (d digit) pixels(ctx context.Context, content []byte) (*tensor.Tensor, error) {
-	return d.base.preprocessed(d.raw(ctx, content))
+func (d digit) pixels(ctx context.Context, content []byte, x *tensor.Tensor) error {
+	raw, err := d.raw(ctx, content)
+	return d.base.preprocessed(x, raw, err)
 }
 
-// preprocessed makes of pixels of 0 … 255 what the base takes.
-func (b *base) preprocessed(x *tensor.Tensor, err error) (*tensor.Tensor, error) {
+// preprocessed puts into x what the base takes, made of pixels of 0 … 255.
+func (b *base) preprocessed(x, raw *tensor.Tensor, err error) error {
 	if err != nil {
-		return nil, err
+		return err
 	}
-	return b.preprocess.Apply(x)
+	if raw, err = b.preprocess.Apply(raw); err != nil {
+		return err
+	}
+	if len(raw.Bytes()) != len(x.Bytes()) {
+		return fmt.Errorf("%w: an image of shape %v, not %v", ErrData, raw.Shape(), x.Shape())
+	}
+	copy(x.Bytes(), raw.Bytes())
+	return nil
 }
 
 // repeated makes three equal channels of one.

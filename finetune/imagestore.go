@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"sync"
 
 	"golang.org/x/sync/errgroup"
 
@@ -61,6 +62,7 @@ func (s *imageStore) fill(ctx context.Context, from int, pictures []picture, pro
 	workers, ctx := errgroup.WithContext(ctx)
 	workers.SetLimit(runtime.GOMAXPROCS(0))
 	count := counter(progress, len(pictures))
+	pixels := sync.Pool{New: func() any { return tensor.Must(tensor.New(tensor.Float32, s.shape...)) }}
 	for i, p := range pictures {
 		workers.Go(func() error {
 			if err := context.Cause(ctx); err != nil {
@@ -70,12 +72,10 @@ func (s *imageStore) fill(ctx context.Context, from int, pictures []picture, pro
 			if err != nil {
 				return err
 			}
-			x, err := p.pixels(ctx, content)
-			if err != nil {
+			x := pixels.Get().(*tensor.Tensor)
+			defer pixels.Put(x)
+			if err := p.pixels(ctx, content, x); err != nil {
 				return err
-			}
-			if int64(len(x.Bytes())) != s.pictureBytes() {
-				return fmt.Errorf("%w: an image of shape %v, not %v", ErrData, x.Shape(), s.shape)
 			}
 			if err := s.write(from+i, x.Bytes()); err != nil {
 				return err

@@ -278,8 +278,9 @@ type dot struct {
 
 func (d dot) content() ([]byte, error) { return nil, d.err }
 
-func (d dot) pixels(context.Context, []byte) (*tensor.Tensor, error) {
-	return tensor.Of([]float32{d.value, -d.value}, 1, 2, 1)
+func (d dot) pixels(_ context.Context, _ []byte, x *tensor.Tensor) error {
+	raw, err := tensor.Of([]float32{d.value, -d.value}, 1, 2, 1)
+	return (&base{}).preprocessed(x, raw, err)
 }
 
 func TestImageStore(t *testing.T) {
@@ -314,7 +315,7 @@ func TestImageStore(t *testing.T) {
 	_, err = newImageStore(ctx, dir, b, pictures, nil)
 	require.ErrorIs(t, err, context.Canceled)
 	_, err = newImageStore(context.Background(), dir, &base{shape: []int{2, 2, 1}}, pictures, nil)
-	require.ErrorContains(t, err, "not [2 2 1]")
+	require.ErrorContains(t, err, "not [2,2,1]")
 	_, err = newImageStore(context.Background(), dir, &base{shape: []int{1 << 20, 1 << 20, 16}}, pictures[:1], nil)
 	require.ErrorContains(t, err, "the pixels of 1 images, 70368744.2 MB in "+dir)
 	_, err = newImageStore(context.Background(), dir+"/nowhere", b, pictures, nil)
