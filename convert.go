@@ -30,6 +30,9 @@ func Convert(src, dst string, opts ...keras.Option) error {
 	if err != nil {
 		return err
 	}
+	if dst == "" {
+		return fmt.Errorf("%s: %w: there is no name to write it to", src, ErrConvert)
+	}
 	switch ext := strings.ToLower(filepath.Ext(dst)); ext {
 	case ".keras", ".h5", ".hdf5":
 		if format != Keras && format != H5 {

@@ -62,3 +62,7 @@ func TestConvertKeepsWhatIsThere(t *testing.T) {
 	require.Equal(t, "mine", string(text))
 	require.Error(t, cambium.Convert("no/such.h5", filepath.Join(dir, "x.keras")))
 }
+
+func TestConvertNeedsAName(t *testing.T) {
+	require.ErrorIs(t, cambium.Convert("scripts/testdata/mnist/mlp/my_mnist.h5", ""), cambium.ErrConvert)
+}

@@ -109,7 +109,9 @@ func (o *compareOptions) outputs(ctx context.Context, m *modelOptions, path stri
 			err = fmt.Errorf("%s: inputs: %w", path, err)
 		}
 	case o.inputs == nil:
-		inputs, err = inference.Random(sig, o.rows, o.seed)
+		if inputs, err = inference.Random(sig, o.rows, o.seed); err != nil {
+			err = fmt.Errorf("%s: %w; give it with --input", path, err)
+		}
 	default:
 		args := make([]source.Arg, len(o.inputs))
 		for i, s := range o.inputs {

@@ -128,7 +128,11 @@ func TestRandomIsTheSameForASeed(t *testing.T) {
 		require.True(t, a[name].Equal(b[name]), name)
 	}
 	require.False(t, a["f"].Equal(other["f"]))
-	for _, p := range []graph.Port{{DType: tensor.String, Shape: tensor.Shape{-1}}, {DType: tensor.Float32}, {DType: tensor.Float32, Shape: tensor.Shape{-1, -1}}} {
+	images, err := Random(graph.Signature{Inputs: []graph.Port{{Name: "x", DType: tensor.Float32, Shape: tensor.Shape{-1, -1, -1, 3}}}}, 2, 1)
+	require.NoError(t, err)
+	require.Equal(t, tensor.Shape{2, imageSide, imageSide, 3}, images["x"].Shape())
+	for _, p := range []graph.Port{{DType: tensor.String, Shape: tensor.Shape{-1}}, {DType: tensor.Float32}, {DType: tensor.Float32, Shape: tensor.Shape{-1, -1}},
+		{DType: tensor.Float32, Shape: tensor.Shape{-1, 1 << 29}}, {DType: tensor.Float32, Shape: tensor.Shape{1 << 40, 1 << 40}}} {
 		_, err := Random(graph.Signature{Inputs: []graph.Port{p}}, 1, 1)
 		require.ErrorIs(t, err, ErrRandom)
 	}
