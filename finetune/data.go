@@ -48,6 +48,9 @@ type standard struct {
 
 // load reads the data that o names; with an extractor, as the features of its images.
 func load(ctx context.Context, o *Options, e *extractor) (*data, error) {
+	if o.Target != "" && !isTable(o.Data) {
+		return nil, fmt.Errorf("%s: %w: target %q is a column, and the data are no .csv table", o.Data, ErrOption, o.Target)
+	}
 	switch o.Data {
 	case "mnist", "fashion-mnist":
 		d, err := loadFetched(ctx, o)
@@ -58,7 +61,7 @@ func load(ctx context.Context, o *Options, e *extractor) (*data, error) {
 		return nil, fmt.Errorf("%s: %w: there is no such file or folder; mnist and fashion-mnist are fetched", o.Data, ErrData)
 	}
 	switch {
-	case !info.IsDir() && strings.EqualFold(filepath.Ext(o.Data), ".csv"):
+	case !info.IsDir() && isTable(o.Data):
 		if e != nil {
 			return nil, fmt.Errorf("%s: %w: a base takes images, not a table; leave --base out", o.Data, ErrOption)
 		}
@@ -72,6 +75,8 @@ func load(ctx context.Context, o *Options, e *extractor) (*data, error) {
 		return loadFolder(ctx, o, e)
 	}
 }
+
+func isTable(path string) bool { return strings.EqualFold(filepath.Ext(path), ".csv") }
 
 // labels returns the classes of a set's samples.
 func labels(d *train.Dataset, classes int) ([]int32, error) { return train.Labels(d.Y, classes) }

@@ -123,6 +123,37 @@ func TestWhatCannotBeOpened(t *testing.T) {
 	}
 }
 
+// Results among the data would be a class in the next run; a base that the results replace could not be resumed from.
+func TestResultsInTheWay(t *testing.T) {
+	data := t.TempDir()
+	noise(t, filepath.Join(data, "a"), 4, 1)
+	noise(t, filepath.Join(data, "b"), 4, 2)
+	link := filepath.Join(t.TempDir(), "link")
+	require.NoError(t, os.Symlink(data, link))
+	for _, out := range []string{data, filepath.Join(data, "a", "new"), filepath.Join(link, "results")} {
+		o := options(t, data)
+		o.Out = out
+		_, err := Run(t.Context(), o)
+		require.ErrorIs(t, err, ErrOption, out)
+		require.ErrorContains(t, err, "outside of the data")
+	}
+	entries, err := os.ReadDir(data)
+	require.NoError(t, err)
+	require.Len(t, entries, 2, "nothing was written")
+
+	o := options(t, data)
+	o.Base = filepath.Join(o.Out, "saved_model")
+	_, err = Run(t.Context(), o)
+	require.ErrorIs(t, err, ErrOption)
+	require.ErrorContains(t, err, "take the place of the base")
+
+	o = options(t, data)
+	o.Target = "price"
+	_, err = Run(t.Context(), o)
+	require.ErrorIs(t, err, ErrOption)
+	require.ErrorContains(t, err, "no .csv table")
+}
+
 func TestClassesThatCannotBeLearned(t *testing.T) {
 	for name, c := range map[string]struct {
 		images []int

@@ -350,6 +350,7 @@ func TestWrongTables(t *testing.T) {
 		"decimal commas":    {"a;b\n0,5;x\n", `line 2, column "a": "0,5" is not a number; its decimals must come after a point (the label is column "b")`},
 		"a constant target": {"a,b\n1,0.5\n2,0.50\n", "is 0.5 in every row"},
 		"a target too big":  {"a,b\n1,0.5\n2,1e39\n", `class "0.5" has 1 training samples`},
+		"a gap in numbers":  {"a,b\n" + fractions(40) + "1,n/a\n", `column "b", the target of a regression: row 41: "n/a" is not a number`},
 		"minute numbers":    {"a,b\n1e-9,x\n2e-9,y\n3e-9,x\n4e-9,y\n", `column "a" has a standard deviation of`},
 		"giant numbers":     {"a,b\n1e20,x\n2e20,y\n3e20,x\n4e20,y\n", `column "a" has a standard deviation of`},
 		"no rows":           {"a,b\n", "a header and no rows"},
@@ -375,6 +376,15 @@ func TestWrongTables(t *testing.T) {
 			require.ErrorContains(t, err, path)
 		})
 	}
+}
+
+// fractions are rows of a table of two columns.
+func fractions(n int) string {
+	var rows strings.Builder
+	for i := range n {
+		fmt.Fprintf(&rows, "%d,%d.5\n", i, i)
+	}
+	return rows.String()
 }
 
 func TestWhatATargetIs(t *testing.T) {

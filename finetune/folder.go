@@ -41,6 +41,9 @@ func loadFolder(ctx context.Context, o *Options, e *extractor) (*data, error) {
 	if isDir(filepath.Join(root, "train")) {
 		root = filepath.Join(root, "train")
 	}
+	if within(o.Out, root) {
+		return nil, fmt.Errorf("%s: %w: the results in %s would be read as a class the next time; choose a directory outside of the data", o.Data, ErrOption, o.Out)
+	}
 	classes, paths, of, err := images.Classes(root)
 	if err != nil {
 		return nil, wrap(ErrData, err)
@@ -295,6 +298,27 @@ func (r *folderReader) foreign(root string) error {
 		r.o.logf("skipped: %d more images in such formats", found-mostForeign)
 	}
 	return nil
+}
+
+// within reports whether path is a directory or below it; neither needs to be there yet.
+func within(path, directory string) bool {
+	relative, err := filepath.Rel(resolved(directory), resolved(path))
+	return err == nil && (relative == "." || filepath.IsLocal(relative))
+}
+
+// resolved returns a path from the root, with the symbolic links of what there is of it followed.
+func resolved(path string) string {
+	path, err := filepath.Abs(path)
+	if err != nil {
+		return path
+	}
+	if real, err := filepath.EvalSymlinks(path); err == nil {
+		return real
+	}
+	if parent := filepath.Dir(path); parent != path {
+		return filepath.Join(resolved(parent), filepath.Base(path))
+	}
+	return path
 }
 
 func isDir(path string) bool {

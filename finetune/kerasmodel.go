@@ -113,7 +113,6 @@ func (s *session) exportKeras(base, head []train.Weight, model train.Trainable) 
 	return s.verifyKeras(path, model)
 }
 
-// removed takes away what an earlier run left in the place of a file that this one does not write.
 // kerasOnBase puts resizing, preprocessing, the base and the head one behind the other.
 func (s *session) kerasOnBase(part *keras.Model, head []train.Weight) (*keras.Model, error) {
 	shape := s.base.shape

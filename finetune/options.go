@@ -186,7 +186,7 @@ func (o *Options) Validate() error {
 	case o.Base == "none" && o.unfreezes():
 		return fmt.Errorf("%w: unfreeze %s: there is no base whose layers could be trained", ErrOption, o.Unfreeze)
 	case o.UnfreezeEpochs < 0 || !(o.UnfreezeLearningRate >= 0):
-		return fmt.Errorf("%w: fine-tuning for %d epochs at learning rate %v", ErrOption, o.UnfreezeEpochs, o.UnfreezeLearningRate)
+		return fmt.Errorf("%w: fine-tuning for %d epochs at learning rate %v; 0 is the default of both", ErrOption, o.UnfreezeEpochs, o.UnfreezeLearningRate)
 	case !o.unfreezes() && (o.UnfreezeEpochs > 0 || o.UnfreezeLearningRate > 0 || o.UnfreezeBatchNorm):
 		return fmt.Errorf("%w: epochs, learning rate or batch normalization of a fine-tuning are set, but nothing is unfrozen", ErrOption)
 	case !(o.ValidationSplit >= 0 && o.ValidationSplit < 1):

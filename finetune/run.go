@@ -51,6 +51,11 @@ func Run(ctx context.Context, o Options) (_ *Report, err error) {
 	if info, err := os.Stat(o.Out); err == nil && !info.IsDir() {
 		return nil, fmt.Errorf("%s: it is a file; the results need a directory", o.Out)
 	}
+	for _, name := range []string{"saved_model", "model.keras"} {
+		if written := filepath.Join(o.Out, name); o.Base != "none" && within(o.Base, written) {
+			return nil, fmt.Errorf("%w: the results in %s would take the place of the base, %s; choose another directory", ErrOption, o.Out, o.Base)
+		}
+	}
 	engine, err := engineFor(&o)
 	if err != nil {
 		return nil, err

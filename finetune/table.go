@@ -224,7 +224,7 @@ func (d *data) setTarget(raw []string, column, loss string) error {
 		}
 		regression = !crossentropy(l)
 	}
-	if regression && err != nil {
+	if err != nil && (regression || loss == "" && quantity(raw)) {
 		return fmt.Errorf("%w: column %q, the target of a regression: %w", ErrData, column, err)
 	}
 	if regression {
@@ -255,6 +255,19 @@ func (d *data) setTarget(raw []string, column, loss string) error {
 	}
 	d.classes, d.training.Y = classes, vector(l)
 	return nil
+}
+
+// quantity reports whether a target column whose cells are not all numbers is one of numbers nevertheless: nearly all are, and too many
+// different ones for classes.
+func quantity(cells []string) bool {
+	numbers, different := 0, map[float64]bool{}
+	for _, c := range cells {
+		if v, err := strconv.ParseFloat(c, 32); err == nil && v-v == 0 {
+			numbers++
+			different[v] = true
+		}
+	}
+	return numbers*10 >= len(cells)*9 && len(different) > mostNumberClasses
 }
 
 // respell gives cells of the same number the same text, the shortest: 1 and 1.0 are one class.
