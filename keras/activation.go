@@ -115,7 +115,7 @@ func activationLayer(class string, raw Config, a age) activationFunc {
 	case "ReLU":
 		return func(e *emitter, x Value) Value { return e.reluLayer(x, c) }
 	case "LeakyReLU":
-		return func(e *emitter, x Value) Value { return e.leakyReLU(x, c.Float("negative_slope", 0.3)) }
+		return func(e *emitter, x Value) Value { return e.leakyReLU(x, leakySlope(c)) }
 	case "ELU":
 		return func(e *emitter, x Value) Value { return e.elu(x, c.Float("alpha", 1)) }
 	case "Softmax":
@@ -139,6 +139,9 @@ func (e *emitter) gelu(x Value, approximate bool) Value {
 func (e *emitter) leakyReLU(x Value, slope float64) Value {
 	return e.op("LeakyRelu", []Value{x}, graph.Attrs{"T": x.DType, "alpha": float32(slope)}, x.DType, x.Shape)
 }
+
+// leakySlope is the slope of a LeakyReLU. Keras 3 still knows it by its old name, too.
+func leakySlope(c Config) float64 { return c.Float("negative_slope", c.Float("alpha", 0.3)) }
 
 func (e *emitter) elu(x Value, alpha float64) Value {
 	y := e.unary("Elu", x)
@@ -215,7 +218,7 @@ func init() {
 	masked(func(c *Call) []Value { return []Value{c.activation("activation")(&c.emitter, c.x())} }, "Activation")
 	masked(func(c *Call) []Value { return []Value{c.reluLayer(c.x(), c.config())} }, "ReLU")
 	masked(func(c *Call) []Value {
-		return []Value{c.leakyReLU(c.x(), c.config().Float("negative_slope", 0.3))}
+		return []Value{c.leakyReLU(c.x(), leakySlope(c.config()))}
 	}, "LeakyReLU")
 	masked(func(c *Call) []Value { return []Value{c.emitter.elu(c.x(), c.config().Float("alpha", 1))} }, "ELU")
 	masked(callSoftmax, "Softmax")

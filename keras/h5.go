@@ -167,6 +167,7 @@ func loadLayers(m *Model, g *hdf5.Group, backend string) {
 		if !byName {
 			l = layers[i]
 		}
+		s = s.mergeLoRA(l)
 		legacyAssign(l, s.weights, s.values, m.age, backend)
 	}
 	for _, l := range layers {

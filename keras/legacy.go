@@ -159,10 +159,6 @@ func modernize1(class string, c Config) string {
 
 func modernize2(class string, c Config) {
 	switch class {
-	case "LeakyReLU":
-		if c.has("alpha") {
-			c["negative_slope"] = c["alpha"]
-		}
 	case "Concatenate", "BatchNormalization", "Softmax":
 		if list, ok := unwrapList(c["axis"]).([]any); ok && len(list) == 1 {
 			c["axis"] = list[0]

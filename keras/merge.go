@@ -24,7 +24,7 @@ func init() {
 	}}, "keras.layers>Average")
 	register(class{ownMask: true, call: func(c *Call) []Value {
 		return []Value{c.concatMasks(c.config().Int("axis", -1))}
-	}}, "Concatenate")
+	}}, "Concatenate", "TFDConcat")
 	register(class{call: func(c *Call) []Value {
 		c.several(2)
 		return []Value{c.dot(c.Inputs[0], c.Inputs[1])}
@@ -202,5 +202,5 @@ func init() {
 	register(class{call: callMasking, ownMask: true}, "Masking")
 	same := func(c *Call) []Value { return []Value{c.x()} }
 	register(class{call: same, passesMask: true}, "ActivityRegularization")
-	register(class{call: same, passesMask: true, keepsTypes: true}, "Identity")
+	register(class{call: same, passesMask: true, keepsTypes: true}, "Identity", "TFDIdentity") // TFD…: of a FeatureSpace
 }

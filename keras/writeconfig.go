@@ -204,6 +204,7 @@ func (l *Layer) writtenConfig() map[string]any {
 	for k, v := range l.Config {
 		switch {
 		case k == "build_config" || k == "implicit" || k == "cudnn":
+		case k == "lora_rank" || k == "lora_alpha": // adapters are merged when they are read
 		case v == nil && !slices.Contains(meaningfulNulls, k) && l.Class != "TextVectorization":
 		case k == "data_format" && v == "channels_last" && (slices.Contains(noFormat, l.Class) || strings.HasPrefix(l.Class, "Random")):
 		case newDefaults[k] != nil && newDefaults[k] == v:

@@ -7,47 +7,10 @@ in which layers meet: nested, shared, masked, stateful, quantized, with function
 import json
 import os
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
-os.environ.setdefault("KERAS_BACKEND", "tensorflow")
-
 import numpy as np
 
-
-def fill(model, seed):
-    """Gives every weight a value that shows in the result: no zero biases, no unit scales, positive variances."""
-    rng = np.random.default_rng(seed)
-    for w in model.weights:
-        name, shape = w.path if hasattr(w, "path") else w.name, tuple(w.shape)
-        if "int" in str(w.dtype):
-            continue
-        if "variance" in name or "stddev" in name:
-            v = rng.uniform(0.5, 2, shape)
-        elif "gamma" in name or name.endswith("scale"):
-            v = rng.uniform(0.5, 1.5, shape)
-        elif "kernel_scale" in name or "embeddings_scale" in name:
-            continue
-        else:
-            v = rng.normal(0, 0.5 / max(1, np.prod(shape[:-1]) ** 0.25), shape)
-        w.assign(v.astype(np.float32))
-    for layer in model.layers:
-        if hasattr(layer, "finalize_state") and type(layer).__name__ == "Normalization":
-            layer.finalize_state()
-    return model
-
-
-def inputs(rng, batch, shape, kind):
-    shape = (batch,) + tuple(d or 7 for d in shape)
-    if kind.startswith("int:"):
-        return rng.integers(0, int(kind[4:]), shape).astype(np.int32)
-    if kind == "image":
-        return rng.uniform(0, 255, shape).astype(np.float32)
-    if kind == "masked":  # whole steps of zeros at the end
-        x = rng.normal(0, 1, shape).astype(np.float32)
-        for i in range(batch):
-            x[i, shape[1] - i - 1:] = 0
-        return x
-    return rng.normal(0, 1, shape).astype(np.float32)
+import keras_models
+from keras_inputs import fill, inputs
 
 
 def build(K):
@@ -361,7 +324,6 @@ def build(K):
     lookup("stringlookup-multi", lambda: L.StringLookup(vocabulary=["a", "b", "c"], output_mode="multi_hot"))
     lookup("stringlookup-count", lambda: L.StringLookup(vocabulary=["a", "b", "c"], output_mode="count"))
     lookup("stringlookup-onehot", lambda: L.StringLookup(vocabulary=["a", "b", "c"], output_mode="one_hot"), (1,))
-    import keras_models
     for name, case in keras_models.build(K).items():
         assert name not in cases, name
         cases[name] = case
@@ -399,7 +361,8 @@ def summary(model):
         shape = [d for d in layer.output.shape] if known else None
         if known and not getattr(model, "_has_explicit_input_shape", True):
             shape[0] = None  # tf.keras forgets the batch that it was built on
-        rows.append([layer.name, layer.count_params() if layer.built else 0, shape])
+        adapters = sum(int(np.prod(w.shape)) for w in layer.weights if "lora_" in getattr(w, "path", ""))  # Go merges them
+        rows.append([layer.name, layer.count_params() - adapters if layer.built else 0, shape])
     return rows
 
 

@@ -1,7 +1,7 @@
 """Models in which layers meet, as people build them; keras_cases.py has the layers by themselves."""
 import numpy as np
 
-from keras_cases import fill, inputs
+from keras_inputs import fill, inputs
 
 
 def build(K):
@@ -44,6 +44,7 @@ def build(K):
             if hasattr(K.ops.nn, "space_to_depth"):
                 add(f"ops-{name}", f, (4, 2, 8))
         quantized(K, L, whole, normal, integers)
+        adapters(K, L, whole, normal, integers)
     return cases
 
 
@@ -217,6 +218,21 @@ def quantized(K, L, whole, normal, integers):
             m.quantize("int8")
             return m
         whole(f"quantized-{name}", model, x)
+
+
+def adapters(K, L, whole, normal, integers):
+    """Layers on which enable_lora was called."""
+    for name, (make, x) in {"dense": (lambda: [K.Input((4, 6)), L.Dense(5, "relu"), L.Dense(3, use_bias=False)], normal(3, 4, 6)),
+                            "einsum": (lambda: [K.Input((4, 6)), L.EinsumDense("abc,cde->abde", output_shape=(None, 2, 3), bias_axes="de")], normal(3, 4, 6)),
+                            "embedding": (lambda: [K.Input((4,), dtype="int32"), L.Embedding(10, 8), L.Flatten()], integers(10, 3, 4)),
+                            "conv": (lambda: [K.Input((6, 6, 2)), L.Conv2D(4, 3), L.Conv2D(3, 2, use_bias=False), L.Flatten()], normal(3, 6, 6, 2))}.items():
+        def model(make=make):
+            m = K.Sequential([make()[0], K.Sequential(make(), name="inner")]) if name == "dense" else K.Sequential(make())
+            for layer in m.layers[-1].layers if name == "dense" else m.layers:
+                if hasattr(layer, "enable_lora"):
+                    layer.enable_lora(2, lora_alpha=3)
+            return m
+        whole(f"lora-{name}", model, x)
 
 
 def texts(K, L, v3, whole):

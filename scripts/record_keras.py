@@ -56,6 +56,9 @@ CASES = {
     "mask-add-half": [("keras", "keras"), ("tf_keras", "h5")],
     "locally2d-stride": [("tf_keras", "h5")],
     "tf-split-sizes": [("tf_keras", "h5")],
+    "lora-conv": [("keras", "h5")],
+    "lora-dense": [("keras", "h5"), ("keras", "keras")],
+    "leaky-2": [("keras", "keras")],
     "ops-einsum-ellipsis": [("keras", "keras")],
 }
 
