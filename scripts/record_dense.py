@@ -1,11 +1,13 @@
 #!/usr/bin/env python3
 """Records how Keras trains small networks: what dense/keras_test.go compares with.
 
-    record_dense.py [--out scripts/testdata/dense] [--seed 1]
+    record_dense.py [--out scripts/testdata/dense] [--seed 1] [--wide SHARE]
 
 cases.json describes each network, loss and optimizer; cases.npz holds x and targets, and for each case one vector:
 initial weights, predictions of x, gradients of the first batch, the loss of every step, final weights (and the values of
 the weights that do not learn). Steps go over the samples in order, batch after batch, the last batch of an epoch smaller.
+With --wide the networks are a few of many inputs, which package dense computes in its own ways, on samples of which SHARE is
+not 0; as these are large, they are for parity_dense.py only.
 """
 
 import argparse
@@ -176,6 +178,18 @@ def cases():
     yield case("deep", [dense(40, "relu"), dense(70, "relu"), dense(33, "tanh"), dense(OUTPUTS, "softmax")], cce, "sgd", "onehot")
 
 
+def wide_cases():
+    def case(name, units, optimizer, settings=None, **kernel):
+        layers = [{"class": "Dense", "units": units, "activation": "relu", **kernel}, {"class": "Dense", "units": OUTPUTS, "activation": "softmax"}]
+        return {"name": f"wide {name}", "input": [INPUTS], "layers": layers, "loss": {"name": "sparse_categorical_crossentropy"},
+                "targets": "labels", "optimizer": {"name": optimizer, "learning_rate": RATES[optimizer], **(settings or {})}, "weighted": True}
+
+    yield case("sgd", 70, "sgd")
+    yield case("adam", 128, "adam")
+    yield case("momentum, global norm", 70, "momentum", {"global_clipnorm": 0.05})
+    yield case("rmsprop, l2", 40, "rmsprop", kernel=[0, 0.01])
+
+
 def record(case, data, seed):
     """One case's vector."""
     keras.utils.set_random_seed(seed)
@@ -183,7 +197,7 @@ def record(case, data, seed):
     r = np.random.default_rng(seed)
     start = []
     for i, w in enumerate(model.weights):
-        v = r.normal(0, 0.4, w.shape)
+        v = r.normal(0, 0.4 * (6 / INPUTS) ** 0.5, w.shape)
         if "variance" in w.path or "gamma" in w.path:
             v = np.abs(v) + 0.5
         start.append(v.astype(w.dtype))
@@ -235,15 +249,21 @@ def main():
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--only", default="", help="cases whose name contains this")
     parser.add_argument("--every", type=int, default=1, help="only every Nth case, which ones depends on the seed")
+    parser.add_argument("--wide", type=float, metavar="SHARE", help="networks of many inputs, of which this share is not 0")
     args = parser.parse_args()
+    if args.wide:
+        global STEPS, SAMPLES, BATCH, INPUTS
+        STEPS, SAMPLES, BATCH, INPUTS = 40, 170, 100, 300
     r = np.random.default_rng(args.seed)
     x = r.normal(size=(SAMPLES, INPUTS)).astype(np.float32)
+    if args.wide:
+        x[r.random(x.shape) >= args.wide] = 0
     labels = r.integers(0, OUTPUTS, SAMPLES).astype(np.int32)
     data = {"x": x, "labels": labels, "onehot": np.eye(OUTPUTS, dtype=np.float32)[labels],
             "values": (np.tanh(x @ r.normal(size=(INPUTS, OUTPUTS))) + 0.1 * r.normal(size=(SAMPLES, OUTPUTS))).astype(np.float32),
             "weights": r.uniform(0.2, 2, SAMPLES).astype(np.float32)}
     described, arrays = [], dict(data)
-    chosen = [c for c in cases() if args.only in c["name"]][args.seed % args.every::args.every]
+    chosen = [c for c in (wide_cases() if args.wide else cases()) if args.only in c["name"]][args.seed % args.every::args.every]
     for i, case in enumerate(chosen):
         arrays[f"case{i}"] = record(case, data, args.seed * 1000 + i)
         described.append(case)
