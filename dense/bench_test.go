@@ -15,15 +15,15 @@ import (
 // benchSamples is the size of an epoch: that of MNIST.
 const benchSamples = 60000
 
-// benchData returns random samples, about as sparse as handwritten digits.
-func benchData(features, classes int) *train.Dataset {
+// benchData returns random samples: about as sparse as handwritten digits, a fifth not 0, or full, without zeros.
+func benchData(features, classes int, full bool) *train.Dataset {
 	r := train.NewRandom(1, 1)
 	x, y := make([]float32, benchSamples*features), make([]int32, benchSamples)
 	for i := range y {
 		y[i] = int32(r.IntN(classes))
 		for j := range features {
-			if v := r.Uint64(); v%5 == 0 {
-				x[i*features+j] = float32(v>>56) / 255
+			if v := r.Uint64(); full || v%5 == 0 {
+				x[i*features+j] = float32(v>>56+1) / 256
 			}
 		}
 	}
@@ -37,6 +37,7 @@ type benchNet struct {
 	hidden        []int
 	dropout       float64
 	normalization bool
+	full          bool // samples without zeros
 }
 
 // BenchmarkFit reports seconds per epoch of 60,000 samples, Adam, sparse categorical cross-entropy. scripts/bench_dense.py
@@ -44,6 +45,7 @@ type benchNet struct {
 func BenchmarkFit(b *testing.B) {
 	for _, net := range []benchNet{
 		{name: "mnist-128", inputs: 784, out: 10, hidden: []int{128}},
+		{name: "mnist-128-full", inputs: 784, out: 10, hidden: []int{128}, full: true},
 		{name: "mnist-512-512", inputs: 784, out: 10, hidden: []int{512, 512}},
 		{name: "mnist-512-512-dropout", inputs: 784, out: 10, hidden: []int{512, 512}, dropout: 0.2},
 		{name: "mnist-128-norm", inputs: 784, out: 10, hidden: []int{128}, normalization: true},
@@ -92,7 +94,7 @@ func epochs(b *testing.B, net benchNet, batch, threads int) {
 	if err := m.Compile(train.Adam(0.001), train.Loss{Name: train.SparseCategoricalCrossentropy}); err != nil {
 		b.Fatal(err)
 	}
-	bound, err := m.Bind(shared(net.inputs, net.out))
+	bound, err := m.Bind(shared(net))
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -115,16 +117,21 @@ func epochs(b *testing.B, net benchNet, batch, threads int) {
 }
 
 // shared keeps the last data set made, which most benchmarks have in common.
-func shared(features, classes int) *train.Dataset {
-	if key := [2]int{features, classes}; lastData == nil || lastKey != key {
-		lastData, lastKey = benchData(features, classes), key
+func shared(net benchNet) *train.Dataset {
+	if key := (dataKey{net.inputs, net.out, net.full}); lastData == nil || lastKey != key {
+		lastData, lastKey = benchData(net.inputs, net.out, net.full), key
 	}
 	return lastData
 }
 
+type dataKey struct {
+	features, classes int
+	full              bool
+}
+
 var (
 	lastData *train.Dataset
-	lastKey  [2]int
+	lastKey  dataKey
 )
 
 // BenchmarkPredict reports the time of an inference of 784-128-10, and that of the fastest calls. scripts/bench_predict.py runs

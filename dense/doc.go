@@ -29,6 +29,10 @@
 // with something else, has its tasks taken by the others. Inference sends pieces of up to 64 samples through all nodes at once;
 // single predictions that follow each other closely share a large layer's panels among the threads.
 //
+// Where at most two fifths of the samples' values are not zero (images of digits, bags of words, one-hot tables), a first layer
+// that is Dense is trained by skipping zeros, forward and for the gradient, with the same bits. Sixteen samples of a data set
+// decide it.
+//
 // A data set of 16 MB or more that is trained on for a second time is moved to huge pages, where Linux lets programs have them.
 //
 // # Numbers
