@@ -49,6 +49,9 @@
 //	frozen base  90.6 ± 2.1 %          86.7 ± 0.5 %
 //	unfrozen     95.4 ± 0.7 %          94.2 ± 0.4 %
 //
+// On Fashion-MNIST, small photographs of garments, it gains little: 81.7 ± 0.7 % frozen, 82.7 ± 1.3 % unfrozen, over the seeds 1 to 3, of
+// 1,000 test images; of 0.0001 and 0.0003 the rate 0.0001, at most 15 epochs.
+//
 // `go run ./scripts/unfreezing` measures it anew, with -base, -layer, -data and -few on another task.
 //
 // # Caveats
