@@ -75,6 +75,9 @@ func readBase(ctx context.Context, o *Options) (*base, error) {
 	if b.graph, err = b.pooled(ctx, flat, o); err != nil {
 		return nil, err
 	}
+	if err := b.constant(); err != nil {
+		return nil, err
+	}
 	if b.hash, err = hashGraph(b.graph); err != nil {
 		return nil, err
 	}
@@ -91,6 +94,23 @@ func readBase(ctx context.Context, o *Options) (*base, error) {
 		return nil, errors.Join(err, b.decoder.Close())
 	}
 	return b, nil
+}
+
+// constant returns an error for a base that writes variables: the next call gives other features. Keras's exports of models that begin
+// with augmentation are such, traced as in training.
+func (b *base) constant() error {
+	for _, n := range b.graph.Def.GetNode() {
+		if graph.IsVariable(n.GetOp()) {
+			return fmt.Errorf("%w: its features change with every call, by the variable %s that it writes (augmentation that was exported as in training, say); "+
+				"give the .keras file that it was exported from", ErrOption, n.GetName())
+		}
+	}
+	return nil
+}
+
+// half reports whether the base is one of mixed precision.
+func (b *base) half() bool {
+	return slices.ContainsFunc(b.graph.Def.GetNode(), func(n *tfproto.NodeDef) bool { return half(n.GetAttr()["T"]) })
 }
 
 func (b *base) close() error { return errors.Join(b.model.Close(), b.decoder.Close()) }

@@ -186,3 +186,14 @@ func TestLabelsWithoutImages(t *testing.T) {
 	require.Equal(t, []int32{1, 0, 0, 1}, l)
 	require.NoError(t, d.check())
 }
+
+func TestABaseThatCountsItsCalls(t *testing.T) {
+	b := graph.NewBuilder()
+	v := b.Op("VarHandleOp", "calls", nil, graph.Attrs{"dtype": tensor.Float32, "shape": tensor.Shape{}, "shared_name": "calls", "container": ""})
+	b.Op("ReadVariableOp", "read", []graph.Ref{v}, graph.Attrs{"dtype": tensor.Float32})
+	g, err := b.Finish()
+	require.NoError(t, err)
+	err = (&base{graph: g}).constant()
+	require.ErrorIs(t, err, ErrOption)
+	require.ErrorContains(t, err, "the variable calls")
+}

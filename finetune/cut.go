@@ -7,6 +7,7 @@ import (
 
 	"github.com/cambium-go/cambium/graph"
 	"github.com/cambium-go/cambium/internal/tfproto"
+	"github.com/cambium-go/cambium/tensor"
 )
 
 // findFeatures returns the tensor of a flat graph that its features are: that of the layer that was named, else the model's
@@ -94,17 +95,24 @@ func (c *cutter) head(ref string) (head *tfproto.NodeDef, classifier bool) {
 	return nil, classifier
 }
 
-// passed goes back over what changes nothing, or only the shape.
+// passed goes back over what changes nothing, and over the cast that a head of float32 begins with on a base of mixed precision.
 func (c *cutter) passed(ref string) string {
 	for range len(c.nodes) {
 		name, _, err := graph.ParseTensor(ref)
 		n := c.nodes[name]
-		if err != nil || n == nil || (n.GetOp() != "Identity" && n.GetOp() != "StopGradient") {
+		same := n.GetOp() == "Identity" || n.GetOp() == "StopGradient" || n.GetOp() == "Cast" && half(n.GetAttr()["SrcT"])
+		if err != nil || !same {
 			return ref
 		}
 		ref = inputs(n)[0]
 	}
 	return ref
+}
+
+// half reports whether an attribute is an element type of 16 bits.
+func half(a *tfproto.AttrValue) bool {
+	d := graph.DTypeOf(a.GetType())
+	return d == tensor.Float16 || d == tensor.BFloat16
 }
 
 // inputs returns a node's data inputs.

@@ -135,20 +135,22 @@ func TestWrongBases(t *testing.T) {
 	}
 }
 
-// A base of mixed precision gives its features as float16; the head has float32. Its Rescaling stands behind a layer that does not count.
+// A base of mixed precision gives its features as float16; its own head, which is cut off, and the new one have float32. Its Rescaling stands behind a layer that does not count.
 func TestABaseOfMixedPrecision(t *testing.T) {
 	o := digits(t, "base.keras")
 	half := map[string]any{"class_name": "DTypePolicy", "config": map[string]any{"name": "mixed_float16"}}
 	m, err := keras.NewSequential("mixed", keras.Input(28, 28, 1),
 		keras.LayerConfig{Class: "RandomFlip"}.With("mode", "horizontal"), keras.LayerConfig{Class: "RandomZoom"}.With("height_factor", 0.1),
 		keras.LayerConfig{Class: "CenterCrop"}.With("height", 28).With("width", 28), keras.Rescaling(1/127.5, -1),
-		keras.LayerConfig{Class: "Conv2D"}.With("filters", 4).With("kernel_size", []any{3.0, 3.0}).With("dtype", half))
+		keras.LayerConfig{Class: "Conv2D"}.With("filters", 4).With("kernel_size", []any{3.0, 3.0}).With("dtype", half),
+		keras.LayerConfig{Class: "GlobalAveragePooling2D"}.With("dtype", half), keras.Dense(5, "softmax"))
 	require.NoError(t, err)
 	kernel, r := make([]float32, 3*3*4), train.NewRandom(1, 1)
 	for i := range kernel {
 		kernel[i] = float32(r.Float64()) - 0.5
 	}
-	require.NoError(t, m.SetWeights([]*tensor.Tensor{tensor.Must(tensor.Of(kernel, 3, 3, 1, 4)), tensor.Must(tensor.Of(make([]float32, 4)))}))
+	require.NoError(t, m.SetWeights([]*tensor.Tensor{tensor.Must(tensor.Of(kernel, 3, 3, 1, 4)), tensor.Must(tensor.Of(make([]float32, 4))),
+		tensor.Must(tensor.Of(make([]float32, 20), 4, 5)), tensor.Must(tensor.Of(make([]float32, 5)))}))
 	o.Base, o.Epochs = filepath.Join(t.TempDir(), "mixed.keras"), 1
 	require.NoError(t, keras.Write(o.Base, m))
 	run(t, o) // compares the exported models with the trained one
