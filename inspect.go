@@ -1,6 +1,8 @@
 package cambium
 
 import (
+	"errors"
+
 	"github.com/cambium-go/cambium/graph"
 	"github.com/cambium-go/cambium/keras"
 	"github.com/cambium-go/cambium/savedmodel"
@@ -14,6 +16,9 @@ type Info struct {
 	MetaGraphs []MetaGraphInfo `json:"meta_graphs"`
 	Layers     []LayerInfo     `json:"layers,omitempty"` // of a Keras file
 	Parameters int64           `json:"parameters"`
+	// Unsupported says why the model cannot run: a layer of a Keras file holds Python code or is of a class that Keras does not
+	// have. Then there are no meta graphs, and only layers before that one have shapes and parameters.
+	Unsupported string `json:"unsupported,omitempty"`
 }
 
 // Producer names the versions that wrote a model, where they are known.
@@ -57,7 +62,7 @@ type LayerInfo struct {
 }
 
 // Inspect reads a model of any format and describes it: signatures, versions, layers, parameters. It needs no engine.
-// A file of Keras weights needs [keras.WithArchitecture].
+// A file of Keras weights needs [keras.WithArchitecture]. A Keras file with a layer that cannot run is described without signatures.
 func Inspect(path string, opts ...keras.Option) (*Info, error) {
 	format, err := Detect(path)
 	if err != nil {
@@ -79,9 +84,25 @@ func Inspect(path string, opts ...keras.Option) (*Info, error) {
 
 func inspectKeras(path string, format Format, opts []keras.Option) (*Info, error) {
 	m, err := keras.Load(path, opts...)
+	var custom *keras.CustomObjectError
+	if errors.As(err, &custom) {
+		info := describeKeras(custom.Model, format)
+		info.Unsupported, info.MetaGraphs = custom.Error(), []MetaGraphInfo{}
+		return info, nil
+	}
 	if err != nil {
 		return nil, err
 	}
+	info := describeKeras(m, format)
+	g, err := m.Graph()
+	if err != nil {
+		return nil, err
+	}
+	info.MetaGraphs = []MetaGraphInfo{{Tags: []string{}, Signatures: signatureInfos(g.Signatures)}}
+	return info, nil
+}
+
+func describeKeras(m *keras.Model, format Format) *Info {
 	info := &Info{Format: format, Producer: Producer{Keras: m.Version}, Parameters: int64(m.Parameters())}
 	for _, l := range m.Listed() {
 		row := LayerInfo{Name: l.Name, Class: l.Class, Parameters: int64(l.Parameters())}
@@ -90,12 +111,7 @@ func inspectKeras(path string, format Format, opts []keras.Option) (*Info, error
 		}
 		info.Layers = append(info.Layers, row)
 	}
-	g, err := m.Graph()
-	if err != nil {
-		return nil, err
-	}
-	info.MetaGraphs = []MetaGraphInfo{{Tags: []string{}, Signatures: signatureInfos(g.Signatures)}}
-	return info, nil
+	return info
 }
 
 func inspectSavedModel(path string) (*Info, error) {

@@ -18,7 +18,10 @@ func (o CustomObject) Code() bool { return o.Class == "Lambda" }
 // registered for, not only the one that its text names.
 type CustomObjectError struct {
 	Objects []CustomObject
-	err     error
+	// Model is what could be read, to be described: all layers, with shapes and numbers of parameters up to the first of Objects. It
+	// has no weights and cannot run.
+	Model *Model
+	err   error
 }
 
 func (e *CustomObjectError) Error() string { return e.err.Error() }
@@ -30,7 +33,7 @@ func (m *Model) withCustomObjects(err error) error {
 	if !errors.Is(err, ErrCustomObject) {
 		return err
 	}
-	e := &CustomObjectError{err: err}
+	e := &CustomObjectError{Model: m, err: err}
 	var list func(parent string, layers []*Layer)
 	list = func(parent string, layers []*Layer) {
 		for _, l := range layers {

@@ -62,7 +62,9 @@ func printInfo(w io.Writer, path string, info *cambium.Info) error {
 	if p := producer(info.Producer); p != "" {
 		row("written by", p)
 	}
-	row("parameters", layertable.Thousands(info.Parameters))
+	if info.Unsupported == "" {
+		row("parameters", layertable.Thousands(info.Parameters))
+	}
 	for _, mg := range info.MetaGraphs {
 		if len(info.MetaGraphs) > 1 {
 			row("\nmeta graph", strings.Join(mg.Tags, ", "))
@@ -82,8 +84,15 @@ func printInfo(w io.Writer, path string, info *cambium.Info) error {
 	if info.Layers != nil {
 		row("\nlayer", "class", "output shape", "parameters")
 		for _, l := range info.Layers {
+			if info.Unsupported != "" && l.OutputShape == nil {
+				row(l.Name, l.Class, "?", "?")
+				continue
+			}
 			row(l.Name, l.Class, l.OutputShape, layertable.Thousands(l.Parameters))
 		}
+	}
+	if info.Unsupported != "" {
+		row("\ncannot run", info.Unsupported)
 	}
 	return t.Flush()
 }
