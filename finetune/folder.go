@@ -312,8 +312,8 @@ func resolved(path string) string {
 	if err != nil {
 		return path
 	}
-	if resolved, err := filepath.EvalSymlinks(path); err == nil {
-		return resolved
+	if followed, err := filepath.EvalSymlinks(path); err == nil {
+		return followed
 	}
 	if parent := filepath.Dir(path); parent != path {
 		return filepath.Join(resolved(parent), filepath.Base(path))
