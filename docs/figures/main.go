@@ -1,7 +1,7 @@
 // Command figures draws the pictures of docs/learn.md and docs/performance.md into docs/img:
 //
-//	go run ./docs/figures                # all
-//	go run ./docs/figures gates xor      # some
+//	CGO_ENABLED=0 go run ./docs/figures                # all
+//	CGO_ENABLED=0 go run ./docs/figures gates xor      # some
 //
 // Those of MNIST fetch it the first time. The same seeds give the same pictures, but for growth, which measures times.
 package main
@@ -14,6 +14,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/cambium-go/cambium/internal/atomicfile"
 	"github.com/cambium-go/cambium/internal/plot"
@@ -41,6 +42,11 @@ func main() {
 }
 
 func run(names []string) error {
+	for _, name := range names {
+		if !slices.ContainsFunc(figures, func(f figure) bool { return f.name == name }) {
+			return fmt.Errorf("there is no figure %q; there are%s", name, all())
+		}
+	}
 	if err := os.MkdirAll(folder, 0o755); err != nil {
 		return err
 	}
@@ -53,6 +59,15 @@ func run(names []string) error {
 		}
 	}
 	return nil
+}
+
+// all lists the figures' names.
+func all() string {
+	var b strings.Builder
+	for _, f := range figures {
+		b.WriteString(" " + f.name)
+	}
+	return b.String()
 }
 
 // write draws panels into docs/img/NAME.png.
