@@ -169,8 +169,9 @@ var operationModules = map[string][]string{
 	"nn": {"Relu", "Relu6", "Sigmoid", "Softplus", "Softsign", "Silu", "LogSigmoid", "LeakyRelu", "HardSigmoid", "HardSilu", "Elu", "Selu", "Gelu", "Celu", "Glu",
 		"Softmax", "LogSoftmax", "OneHot", "Normalize", "MaxPool", "AveragePool", "HardTanh", "TanhShrink", "Squareplus", "SparsePlus", "SparseSigmoid",
 		"MultiHot", "SpaceToDepth", "DepthToSpace", "LayerNorm", "RMSNorm", "DotProductAttention", "SoftShrink", "HardShrink", "Threshold", "Sparsemax"},
-	"core": {"Cast", "Unstack", "StopGradient"}, "math": {"TopK", "Logsumexp", "Rsqrt", "Erf", "Erfinv", "Erfc"},
-	"linalg": {"Norm"}, "image": {"Resize", "RGBToGrayscale"},
+	"core": {"Cast", "Unstack", "StopGradient"}, "math": {"TopK", "Logsumexp", "Rsqrt", "Erf", "Erfinv", "Erfc",
+		"SegmentSum", "SegmentMax", "SegmentMin", "SegmentProd", "FFT", "FFT2", "RFFT", "IRFFT"},
+	"linalg": {"Norm", "Cholesky", "Inv", "Det", "Solve", "SolveTriangular", "Qr", "Eigh", "SVD"}, "image": {"Resize", "RGBToGrayscale"},
 }
 
 func operationModule(class string) string {

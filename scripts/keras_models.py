@@ -305,8 +305,16 @@ def tensorflow_functions(K):
 def keras_operations(O):
     """Functions of keras.ops. x and y: [batch, 4, 6]."""
     products = lambda x, y: O.matmul(x, O.transpose(y, (0, 2, 1)))
+    positive = lambda x: products(x, x) + O.eye(4) * 2.0  # symmetric, far from singular
     missing = lambda x: O.where(x > 0.5, float("nan"), x)
     return {
+        "cholesky": lambda x, y: O.cholesky(positive(x)), "cholesky-upper": lambda x, y: O.linalg.cholesky(positive(x), upper=True), "inverse": lambda x, y: O.inv(positive(x)), "determinant": lambda x, y: O.det(positive(x) / 4.0),
+        "solve": lambda x, y: O.solve(positive(x), y), "solve-vectors": lambda x, y: O.solve(positive(x), O.mean(y, axis=-1)), "solve-triangular": lambda x, y: O.solve_triangular(O.tril(positive(x)), y, lower=True),
+        "qr": lambda x, y: O.abs(O.qr(x)[0]) + O.sum(O.abs(O.qr(y, mode="complete")[1]), axis=-1, keepdims=True)[:, :, :1], "eigen": lambda x, y: O.eigh(positive(x))[0], "singular": lambda x, y: O.svd(x, compute_uv=False) + O.svd(y)[1],
+        "singular-vectors": lambda x, y: O.matmul(O.svd(x, full_matrices=False)[0] * O.expand_dims(O.svd(x, full_matrices=False)[1], 1), O.svd(x, full_matrices=False)[2]),
+        "segments": lambda x, y: O.segment_sum(x, O.argmax(y[:, 0, :4], axis=-1), num_segments=4) + O.relu(O.segment_max(x, O.argmax(y[:, 0, :4], axis=-1), num_segments=4)),
+        "segments-sorted": lambda x, y: O.segment_sum(x, O.cumsum(O.argmax(y[:, 0, :1], axis=-1)), sorted=True),
+        "fourier": lambda x, y: O.fft((x, y))[0] + O.fft((x, y))[1] + O.fft2((x, y))[1], "fourier-real": lambda x, y: O.irfft((O.rfft(x)[0] * 2.0, O.rfft(y)[1])),
         "convert": lambda x, y: O.convert_to_tensor(x) + O.cast(O.saturate_cast(y * 200, "uint8"), "float32"),
         "numbers": lambda x, y: O.nansum(missing(x), axis=1) + O.nanmean(missing(y), axis=1) + O.nanmax(missing(x), axis=1) * O.nanmin(missing(y), axis=1) + O.nanprod(missing(x), axis=1),
         "present": lambda x, y: O.fmax(missing(x), y) + O.fmin(x, missing(O.minimum(y, 0.9))), "steps": lambda x, y: O.heaviside(x, y) + O.logaddexp2(x, y) + O.sinc(y) + O.divide_no_nan(x, O.relu(y)),
