@@ -18,7 +18,7 @@ import (
 
 const (
 	// maxFrozen is how many bytes a graph, and its variables, may have to be rewritten: TensorFlow keeps several copies of
-	// constants.
+	// constants. ResNet50, of 103 MB, gains an eighth of its time, for 1.6 GB more of memory and 1.4 s more until the first result.
 	maxFrozen = 64 << 20
 	// maxSerial is how many multiplications, estimated as parameters times rows, a call does on one thread. Below it, handing
 	// work to other threads costs more than they save.
@@ -82,9 +82,9 @@ func newFast(g *graph.Graph, sig *graph.Signature, base *session, opts *Options,
 	return f, nil
 }
 
-// oneExecutor returns a configuration in which one thread runs the ops one after the other, and kernels use so many. What
-// TensorFlow would do to functions, loops, control dependencies and the layout of a graph that has none, or needs none, takes
-// longer than the first batch.
+// oneExecutor returns a configuration in which one thread runs the ops one after the other, and kernels use so many. Of
+// TensorFlow's passes over the graph it leaves those that make it faster, above all the one that fuses ops: the others look for
+// functions, loops, equal constants and memory to save, for longer than the first batch takes.
 func oneExecutor(config *tfproto.ConfigProto, threads int32) *tfproto.ConfigProto {
 	c := proto.Clone(config).(*tfproto.ConfigProto)
 	if c.Experimental == nil {
@@ -100,10 +100,8 @@ func oneExecutor(config *tfproto.ConfigProto, threads int32) *tfproto.ConfigProt
 		if c.GraphOptions == nil {
 			c.GraphOptions = &tfproto.GraphOptions{}
 		}
-		const off = tfproto.RewriterOff
 		c.GraphOptions.RewriteOptions = &tfproto.RewriterConfig{
-			MetaOptimizerIterations: tfproto.RewriterOnce, FunctionOptimization: off, LoopOptimization: off, DependencyOptimization: off,
-			LayoutOptimizer: off, ShapeOptimization: off, DebugStripper: off, ScopedAllocatorOptimization: off, ImplementationSelector: off,
+			MetaOptimizerIterations: tfproto.RewriterOnce, Optimizers: []string{"pruning", "constfold", "arithmetic", "remap"},
 		}
 	}
 	return c
