@@ -156,3 +156,24 @@ func (c sparseCase) data(samples int) *train.Dataset {
 	}
 	return d
 }
+
+// TestSkips shows which data sets have their zeros skipped, and that a step on them allocates nothing.
+func TestSkips(t *testing.T) {
+	for _, c := range []struct {
+		share float64
+		bytes bool
+		want  bool
+	}{{0, false, true}, {0.2, false, true}, {0.2, true, true}, {0.6, false, false}, {0.6, true, false}, {1, false, false}} {
+		m, err := dense.Sequential(dense.Input(300), dense.Dense(70, dense.ReLU), dense.Dense(5, dense.Softmax))
+		require.NoError(t, err)
+		require.NoError(t, m.Compile(train.Adam(0.01), train.Loss{Name: train.SparseCategoricalCrossentropy}))
+		b, err := m.Bind(sparseCase{shape: []int{300}, share: c.share, bytes: c.bytes}.data(100))
+		require.NoError(t, err)
+		order := make([]int32, 100)
+		step := func() { require.NoError(t, b.Train(order, 100, nil, nil)) }
+		step()
+		require.Equal(t, c.want, dense.Skips(b), "%+v", c)
+		require.Zero(t, leastAllocations(step), "%+v", c)
+		require.NoError(t, m.Close())
+	}
+}
