@@ -20,9 +20,9 @@ func init() {
 	}
 }
 
-// matrix reads an argument of rank 2 and more.
-func (o *opCall) matrix(i int, names ...string) Value {
-	x := o.tensor(i, names...)
+// matrix reads the first argument, of rank 2 and more.
+func (o *opCall) matrix(names ...string) Value {
+	x := o.tensor(0, names...)
 	if x.rank() < 2 {
 		fail(ErrFormat, "a tensor of shape %v is no matrix", x.Shape)
 	}
@@ -35,11 +35,11 @@ func sized(x Value, last ...int) tensor.Shape {
 }
 
 func simpleMatrix(op string) operation {
-	return one(func(o *opCall) Value { return o.unary(op, o.matrix(0, "x", "a")) })
+	return one(func(o *opCall) Value { return o.unary(op, o.matrix("x", "a")) })
 }
 
 func opCholesky(o *opCall) Value {
-	y := o.unary("Cholesky", o.matrix(0, "x", "a"))
+	y := o.unary("Cholesky", o.matrix("x", "a"))
 	if !o.settings(1, "upper").Bool("upper", false) {
 		return y
 	}
@@ -49,7 +49,7 @@ func opCholesky(o *opCall) Value {
 }
 
 func opDeterminant(o *opCall) Value {
-	x := o.matrix(0, "x", "a")
+	x := o.matrix("x", "a")
 	return o.op("MatrixDeterminant", []Value{x}, graph.Attrs{"T": x.DType}, x.DType, x.Shape[:x.rank()-2])
 }
 
@@ -61,7 +61,7 @@ func opSolveTriangular(o *opCall) Value {
 
 // solve solves a·y = b for matrices b, or for vectors.
 func (o *opCall) solve(op string, attrs graph.Attrs) Value {
-	a, b := o.matrix(0, "a"), o.tensor(1, "b")
+	a, b := o.matrix("a"), o.tensor(1, "b")
 	attrs["T"] = a.DType
 	vectors := b.rank() == a.rank()-1
 	if vectors {
@@ -75,7 +75,7 @@ func (o *opCall) solve(op string, attrs graph.Attrs) Value {
 }
 
 func opQR(o *opCall) []Value {
-	x := o.matrix(0, "x")
+	x := o.matrix("x")
 	full := o.settings(1, "mode").String("mode", "reduced") == "complete"
 	rows, columns := x.Shape[x.rank()-2], x.last()
 	inner := min(rows, columns)
@@ -87,13 +87,13 @@ func opQR(o *opCall) []Value {
 }
 
 func opEigen(o *opCall) []Value {
-	x := o.matrix(0, "x")
+	x := o.matrix("x")
 	e := o.op("SelfAdjointEigV2", []Value{x}, graph.Attrs{"T": x.DType, "compute_v": true}, x.DType, x.Shape[:x.rank()-1])
 	return []Value{e, e.output(1, x.DType, x.Shape)}
 }
 
 func opSingularValues(o *opCall) []Value {
-	x, s := o.matrix(0, "x"), o.settings(1, "full_matrices", "compute_uv")
+	x, s := o.matrix("x"), o.settings(1, "full_matrices", "compute_uv")
 	full, vectors := s.Bool("full_matrices", true), s.Bool("compute_uv", true)
 	rows, columns := x.Shape[x.rank()-2], x.last()
 	inner := min(rows, columns)
