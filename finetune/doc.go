@@ -56,6 +56,9 @@
 //
 // # Caveats
 //
+// model.keras of a base begins with Resizing. Keras 3.15 takes a model with that layer for one in training where it is called as
+// model(x): predict, evaluate and model(x, training=False) answer as the SavedModel does.
+//
 // The data are held in memory: images as bytes, tables and features as float32. What unfrozen layers are trained on, the images as
 // the base takes them, is in a file without a name in Options.Out's file system, which is gone when the process is.
 //

@@ -299,6 +299,11 @@ func TestDivergence(t *testing.T) {
 	require.Regexp(t, `epoch \d+, batch \d+ of 10 \(learning rate 0\.6\)`, err.Error())
 	require.Len(t, r.Warnings, 1)
 	require.Contains(t, r.Warnings[0], "the loss rises")
+
+	r, err = train.Fit(context.Background(), model(t, m, l, train.Adagrad(1e8)), traintest.Samples(m, l, 40), train.Config{BatchSize: 4})
+	require.NoError(t, err, "large, but finite from the second step on")
+	require.Len(t, r.Warnings, 1)
+	require.Contains(t, r.Warnings[0], "over epoch 1")
 }
 
 func TestUselessData(t *testing.T) {

@@ -34,13 +34,14 @@ type run struct {
 	batchTargets    []float32
 	batchWeights    []float32
 
-	saver    *saver // nil: no checkpoints
-	rate     float64
-	early    watch
-	plateau  watch
-	best     []*tensor.Tensor // weights of the best epoch
-	epoch    int              // the last complete one
-	finished bool
+	saver     *saver // nil: no checkpoints
+	rate      float64
+	early     watch
+	plateau   watch
+	best      []*tensor.Tensor // weights of the best epoch
+	epoch     int              // the last complete one
+	untrained float64          // the loss of the first batch of all
+	finished  bool
 }
 
 func newRun(m Trainable, d *Dataset, c Config) (*run, error) {
@@ -242,6 +243,9 @@ func (r *run) train(ctx context.Context, epoch int, began time.Time, logs map[st
 			return fmt.Errorf("%w: epoch %d, batch %d of %d (learning rate %g): a lower learning rate or gradient clipping helps", ErrNotFinite,
 				epoch, done/r.c.BatchSize+max(at, 0)+1, (len(r.order)+r.c.BatchSize-1)/r.c.BatchSize, logs["learning_rate"])
 		}
+		if r.result.Steps == 0 {
+			r.untrained = float64(losses[0])
+		}
 		sum += lossSum(losses, len(part), r.c.BatchSize)
 		r.measure(part, outputs, r.targets, r.weights)
 		done += len(part)
@@ -391,11 +395,21 @@ func (r *run) monitored(key string, e Epoch) (value float64, rises bool, err err
 	return value, rises, nil
 }
 
-// warn adds a warning where the loss has risen to twice its first value: the learning rate is too high.
+// explosion is how many times the first batch's loss the first epoch's must be to have risen within it: batches differ by less.
+const explosion = 100
+
+// warn adds a warning where the loss has risen within the first epoch, or to twice that epoch's later: the learning rate is too high.
 func (r *run) warn(e Epoch) {
-	first := r.result.History[0].Logs["loss"]
-	if len(r.result.Warnings) == 0 && e.Logs["loss"] > 2*math.Abs(first) && e.Epoch > 1 {
-		r.result.Warnings = append(r.result.Warnings, fmt.Sprintf("the loss rises: %.4g after epoch %d, %.4g after epoch 1; the learning rate %g may be too high",
-			e.Logs["loss"], e.Epoch, first, e.Logs["learning_rate"]))
+	first, loss := r.result.History[0].Logs["loss"], e.Logs["loss"]
+	warning := ""
+	switch {
+	case len(r.result.Warnings) > 0:
+	case e.Epoch == 1 && r.untrained != 0 && loss > explosion*math.Abs(r.untrained):
+		warning = fmt.Sprintf("the loss rises: %.4g over epoch 1, %.4g of its first batch; the learning rate %g may be too high", loss, r.untrained, e.Logs["learning_rate"])
+	case e.Epoch > 1 && loss > 2*math.Abs(first):
+		warning = fmt.Sprintf("the loss rises: %.4g after epoch %d, %.4g after epoch 1; the learning rate %g may be too high", loss, e.Epoch, first, e.Logs["learning_rate"])
+	}
+	if warning != "" {
+		r.result.Warnings = append(r.result.Warnings, warning)
 	}
 }
