@@ -29,6 +29,9 @@
 // constant arrays (keras.ops.average with weights) are read, but what is written of them Keras does not open.
 // Convolutions with data_format channels_first are transposed, since TensorFlow's CPU kernels have channels last; softmax as
 // their activation works on the last axis, as in Keras.
+// tf_keras does not open every .h5 file of a Keras 3 model: it lacks keras.ops functions and newer layers, and takes hard_sigmoid
+// for its own, which has other slopes; Keras 2 has no name for the one of Keras 3.
+// TensorFlow 2.18 makes maximum(x, c·x) a leaky ReLU whatever the constant c, which is wrong for c > 1, in Python's graphs as well.
 // Keras 3.15 adds the bias of a channels_first convolution along the wrong axis where the width of the result equals its
 // channels; this package does not.
 package keras

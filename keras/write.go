@@ -147,7 +147,8 @@ func writeTensor(g *hdf5.GroupBuilder, at string, t *tensor.Tensor) error {
 	return err
 }
 
-// WriteH5 writes a model as an HDF5 file with Keras's old layout, which Keras 2 reads, too. tf_keras goes on training from it.
+// WriteH5 writes a model as an HDF5 file with Keras's old layout, which Keras 2 reads, too, if it knows all layers. tf_keras goes on
+// training from it. It takes the hard_sigmoid of Keras 3 for its own, which is another function.
 // Keras 3.15 opens it, but from any HDF5 file with an optimizer's state it trains only after compile was called again: it
 // forgets which variables the optimizer has. The optimizer's state survives in Keras 3 only by way of .keras, and so does a
 // vocabulary that adapt found: it has no place in an HDF5 file, and the error wraps ErrUnsupported.
