@@ -113,6 +113,9 @@ func (o *runOptions) run(c *cobra.Command, path string, paths []string) error {
 	if err != nil && (o.fetch == nil || len(model.Signatures()) > 0) {
 		return err
 	}
+	if o.signature == "" && o.fetch == nil && o.preprocess == "" {
+		sig = source.ForImages(sig, model.Signatures(), paths)
+	}
 	batches, files, err := o.read(c.Context(), path, sig, paths)
 	if err != nil {
 		return err
@@ -120,6 +123,9 @@ func (o *runOptions) run(c *cobra.Command, path string, paths []string) error {
 	call, err := o.call(model, sig)
 	if err != nil {
 		return err
+	}
+	if files != nil {
+		call = inference.Naming(call, files)
 	}
 	start := time.Now()
 	outputs, err := inference.Run(c.Context(), call, batches, progress(c.ErrOrStderr(), len(files)))

@@ -48,6 +48,32 @@ func Run(ctx context.Context, call Call, batches Batches, progress func(rows int
 	return join(parts, done)
 }
 
+// Naming returns a call on batches of image files that says which file a batch fails on: it tries one after the other then.
+func Naming(call Call, files []string) Call {
+	return func(ctx context.Context, batch map[string]*tensor.Tensor) (map[string]*tensor.Tensor, error) {
+		outputs, err := call(ctx, batch)
+		rows, errRows := commonRows(batch)
+		if errRows != nil || rows > len(files) {
+			return outputs, err
+		}
+		these := files[:rows]
+		files = files[rows:]
+		if err == nil {
+			return outputs, nil
+		}
+		for i, file := range these {
+			one, errOne := slice(batch, i, i+1)
+			if errOne == nil {
+				_, errOne = call(ctx, one)
+			}
+			if errOne != nil {
+				return nil, fmt.Errorf("%s: %w", file, errOne)
+			}
+		}
+		return nil, err
+	}
+}
+
 // Split yields inputs in batches of size rows; size 0 means all at once. Every input needs the same first dimension.
 func Split(inputs map[string]*tensor.Tensor, size int) (Batches, error) {
 	rows, err := commonRows(inputs)

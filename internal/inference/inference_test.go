@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math"
+	"slices"
 	"testing"
 	"time"
 
@@ -152,4 +153,21 @@ func TestMeasureCountsRows(t *testing.T) {
 	require.Equal(t, 8, m.Batch)
 	require.Positive(t, m.ItemsPerS)
 	require.LessOrEqual(t, m.P50, m.P99)
+}
+
+func TestNamingFindsTheFileThatFails(t *testing.T) {
+	errOdd := errors.New("odd")
+	batches, err := Split(map[string]*tensor.Tensor{"x": tensor.Must(tensor.Of([]float32{2, 4, 6, 7, 8}))}, 2)
+	require.NoError(t, err)
+	call := Naming(func(ctx context.Context, in map[string]*tensor.Tensor) (map[string]*tensor.Tensor, error) {
+		values, err := tensor.Data[float32](in["x"])
+		require.NoError(t, err)
+		if slices.ContainsFunc(values, func(v float32) bool { return int(v)%2 == 1 }) {
+			return nil, errOdd
+		}
+		return double(ctx, in)
+	}, []string{"a", "b", "c", "d", "e"})
+	_, err = Run(t.Context(), call, batches, nil)
+	require.ErrorIs(t, err, errOdd)
+	require.ErrorContains(t, err, "d: odd")
 }

@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"iter"
 	"os"
+	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/cambium-go/cambium/graph"
 	"github.com/cambium-go/cambium/images"
@@ -63,6 +65,32 @@ func Images(ctx context.Context, sig graph.Signature, paths []string, o ImageOpt
 			}
 		}
 	}, files, nil
+}
+
+// decoding is the signature by which a model that finetune exported takes image files as they are.
+const decoding = "serving_bytes"
+
+// ForImages returns the signature of all to give image files to: the chosen one, unless the model decodes files itself and gives the
+// same outputs. It then sees them as it did in training: TensorFlow's JPEG decoder and ours differ by a few levels.
+func ForImages(chosen graph.Signature, all []graph.Signature, paths []string) graph.Signature {
+	i := slices.IndexFunc(all, func(s graph.Signature) bool { return s.Name == decoding })
+	files, err := images.Expand(paths...)
+	if i < 0 || err != nil || !slices.EqualFunc(chosen.Outputs, all[i].Outputs, alike) || slices.ContainsFunc(files, needsColour) {
+		return chosen
+	}
+	if form, err := imageInput(all[i]); err != nil || !form.encoded {
+		return chosen
+	}
+	return all[i]
+}
+
+func alike(a, b graph.Port) bool {
+	return a.Name == b.Name && a.DType == b.DType && slices.Equal(a.Shape, b.Shape)
+}
+
+// needsColour reports whether a file is in a format of which TensorFlow makes no grey images.
+func needsColour(path string) bool {
+	return slices.Contains([]string{".gif", ".bmp"}, strings.ToLower(filepath.Ext(path)))
 }
 
 // readImage reads one image as a batch of one for a port; 0 … 255 unless the port is a digit's.

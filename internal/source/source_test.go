@@ -91,3 +91,31 @@ func TestFormOf(t *testing.T) {
 		}
 	}
 }
+
+func TestForImages(t *testing.T) {
+	outputs := []graph.Port{{Name: "probabilities", DType: tensor.Float32, Shape: tensor.Shape{-1, 5}}}
+	pixels := graph.Signature{Name: "serving_default", Inputs: []graph.Port{{Name: "image", DType: tensor.Float32, Shape: tensor.Shape{-1, -1, -1, 3}}}, Outputs: outputs}
+	files := graph.Signature{Name: "serving_bytes", Inputs: []graph.Port{{Name: "bytes", DType: tensor.String, Shape: tensor.Shape{-1}}}, Outputs: outputs}
+	other, needsMore := files, files
+	other.Outputs = []graph.Port{{Name: "scores", DType: tensor.Float32, Shape: tensor.Shape{-1, 5}}}
+	needsMore.Inputs = append(needsMore.Inputs, pixels.Inputs...)
+	dir := t.TempDir()
+	photo, bitmap := filepath.Join(dir, "a.jpg"), filepath.Join(dir, "b.BMP")
+	for _, path := range []string{photo, bitmap} {
+		require.NoError(t, os.WriteFile(path, nil, 0o600))
+	}
+	for _, c := range []struct {
+		all   []graph.Signature
+		paths []string
+		want  string
+	}{
+		{[]graph.Signature{files, pixels}, []string{photo}, "serving_bytes"},
+		{[]graph.Signature{files, pixels}, []string{dir}, "serving_default"}, // a bitmap is in it
+		{[]graph.Signature{files, pixels}, []string{filepath.Join(dir, "no such file")}, "serving_default"},
+		{[]graph.Signature{other, pixels}, []string{photo}, "serving_default"},
+		{[]graph.Signature{needsMore, pixels}, []string{photo}, "serving_default"},
+		{[]graph.Signature{pixels}, []string{photo}, "serving_default"},
+	} {
+		require.Equal(t, c.want, ForImages(pixels, c.all, c.paths).Name, "%v", c.paths)
+	}
+}
