@@ -148,6 +148,14 @@ func TestResultsInTheWay(t *testing.T) {
 	require.ErrorContains(t, err, "take the place of the base")
 
 	o = options(t, data)
+	model := filepath.Join(o.Out, "saved_model")
+	require.NoError(t, os.MkdirAll(model, 0o755))
+	_, err = Run(t.Context(), o)
+	require.ErrorIs(t, err, ErrOption)
+	require.ErrorContains(t, err, "which no earlier run wrote")
+	require.DirExists(t, model)
+
+	o = options(t, data)
 	o.Target = "price"
 	_, err = Run(t.Context(), o)
 	require.ErrorIs(t, err, ErrOption)

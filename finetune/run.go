@@ -48,13 +48,8 @@ func Run(ctx context.Context, o Options) (_ *Report, err error) {
 	if err := o.Validate(); err != nil {
 		return nil, err
 	}
-	if info, err := os.Stat(o.Out); err == nil && !info.IsDir() {
-		return nil, fmt.Errorf("%s: it is a file; the results need a directory", o.Out)
-	}
-	for _, name := range []string{"saved_model", "model.keras"} {
-		if written := filepath.Join(o.Out, name); o.Base != "none" && within(o.Base, written) {
-			return nil, fmt.Errorf("%w: the results in %s would take the place of the base, %s; choose another directory", ErrOption, o.Out, o.Base)
-		}
+	if err := o.checkOut(); err != nil {
+		return nil, err
 	}
 	engine, err := engineFor(&o)
 	if err != nil {
@@ -95,6 +90,28 @@ func Run(ctx context.Context, o Options) (_ *Report, err error) {
 		err = s.train(ctx, began)
 	}
 	return &s.report, errors.Join(err, s.events.close())
+}
+
+// checkOut refuses a directory in which the results would take the place of something that is not an earlier run's.
+func (o *Options) checkOut() error {
+	if info, err := os.Stat(o.Out); err == nil && !info.IsDir() {
+		return fmt.Errorf("%s: it is a file; the results need a directory", o.Out)
+	}
+	there := func(name string) bool {
+		_, err := os.Lstat(filepath.Join(o.Out, name))
+		return err == nil
+	}
+	earlier := there(reportFile) || there("checkpoint")
+	for _, name := range []string{"saved_model", "model.keras"} {
+		written := filepath.Join(o.Out, name)
+		if o.Base != "none" && within(o.Base, written) {
+			return fmt.Errorf("%w: the results in %s would take the place of the base, %s; choose another directory", ErrOption, o.Out, o.Base)
+		}
+		if !earlier && there(name) {
+			return fmt.Errorf("%w: the results would take the place of %s, which no earlier run wrote; choose another directory", ErrOption, written)
+		}
+	}
+	return nil
 }
 
 // prepare reads and splits the data.
