@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 
@@ -14,64 +15,84 @@ import (
 	"github.com/cambium-go/cambium/tensor"
 )
 
-// nativeModel is a dense network on the native engine: one signature with one input and one output.
+// nativeModel is a dense network on the native engine: one signature with one input and one output, and perhaps another one that
+// names the likeliest class.
 type nativeModel struct {
 	mu        sync.RWMutex // held for reading by calls
 	model     *dense.Model // nil once closed
 	signature graph.Signature
+	output    graph.Port  // what the network computes
+	classes   *classNames // nil where there is one output only
 }
 
 // loadNative makes a model of the native engine; its error says which layer or op the engine lacks.
 func loadNative(path string, opts *Options) (Model, error) {
-	m, sig, err := readNative(path, opts)
+	format, err := Detect(path)
 	if err != nil {
 		return nil, err
 	}
-	return &nativeModel{model: m, signature: sig}, nil
+	if err := checkTags(path, format, opts.Tags); err != nil {
+		return nil, err
+	}
+	m := &nativeModel{}
+	if format == Keras || format == H5 {
+		err = m.readKeras(path, opts)
+	} else {
+		err = m.readGraph(path, opts)
+	}
+	if err != nil {
+		return nil, err
+	}
+	i := 0
+	if m.classes != nil {
+		i = slices.IndexFunc(m.signature.Outputs, func(p graph.Port) bool { return p.Name != m.classes.output })
+	}
+	m.output = m.signature.Outputs[i]
+	return m, nil
 }
 
-func readNative(path string, opts *Options) (*dense.Model, graph.Signature, error) {
-	format, err := Detect(path)
+func (m *nativeModel) readKeras(path string, opts *Options) error {
+	k, err := keras.Load(path, opts.Keras...)
 	if err != nil {
-		return nil, graph.Signature{}, err
+		return err
 	}
-	if err := checkTags(path, format, opts.Tags); err != nil {
-		return nil, graph.Signature{}, err
+	m.signature = kerasSignature(k)
+	if opts.Signature != "" && opts.Signature != m.signature.Name {
+		return nativeError(path, fmt.Errorf("%w: %q; the model has %s", graph.ErrNoSignature, opts.Signature, m.signature.Name))
 	}
-	here := func(err error) error {
-		if err == nil {
-			return nil
-		}
-		return fmt.Errorf("%s: native engine: %w", path, err)
-	}
-	config := dense.Config{Threads: opts.Threads}
-	if format == Keras || format == H5 {
-		k, err := keras.Load(path, opts.Keras...)
-		if err != nil {
-			return nil, graph.Signature{}, err
-		}
-		sig := kerasSignature(k)
-		if opts.Signature != "" && opts.Signature != sig.Name {
-			return nil, sig, here(fmt.Errorf("%w: %q; the model has %s", graph.ErrNoSignature, opts.Signature, sig.Name))
-		}
-		m, err := dense.FromKeras(k, config)
-		return m, sig, here(err)
-	}
+	m.model, err = dense.FromKeras(k, dense.Config{Threads: opts.Threads})
+	return nativeError(path, err)
+}
+
+func (m *nativeModel) readGraph(path string, opts *Options) error {
 	g, err := ReadGraph(path, opts.Tags...)
 	if err != nil {
-		return nil, graph.Signature{}, err
+		return err
 	}
 	if g.Checkpoint != nil && g.Variables == nil {
 		if err := savedmodel.ReadVariables(g); err != nil {
-			return nil, graph.Signature{}, err
+			return err
 		}
 	}
 	sig, err := g.Signature(opts.Signature)
 	if err != nil {
-		return nil, graph.Signature{}, here(err)
+		return nativeError(path, err)
 	}
-	m, err := dense.FromGraph(g, sig.Name, config)
-	return m, *sig, here(err)
+	m.signature = *sig
+	if g, m.classes, err = splitClasses(g, sig); err == nil {
+		m.model, err = dense.FromGraph(g, sig.Name, dense.Config{Threads: opts.Threads})
+	}
+	if err == nil && m.classes != nil {
+		err = m.classes.check(m.model.OutputWidth())
+	}
+	return nativeError(path, err)
+}
+
+func nativeError(path string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%s: native engine: %w", path, err)
 }
 
 // kerasSignature is the signature that keras.Model.Graph gives a model.
@@ -99,7 +120,7 @@ func (m *nativeModel) CallSignature(ctx context.Context, signature string, input
 	if signature != m.signature.Name {
 		return nil, fmt.Errorf("%w: %s; the native engine has loaded: %s", graph.ErrNoSignature, signature, m.signature.Name)
 	}
-	in, out := m.signature.Inputs[0], m.signature.Outputs[0]
+	in := m.signature.Inputs[0]
 	x := inputs[in.Name]
 	if x == nil || len(inputs) != 1 {
 		names := make([]string, 0, len(inputs))
@@ -108,22 +129,34 @@ func (m *nativeModel) CallSignature(ctx context.Context, signature string, input
 		}
 		return nil, fmt.Errorf("signature %s takes the input %s (%v %v), not %q", signature, in.Name, in.DType, in.Shape, strings.Join(names, ", "))
 	}
-	y, err := m.Predict(ctx, x)
+	y, err := m.predict(ctx, x)
 	if err != nil {
 		return nil, err
 	}
-	return map[string]*tensor.Tensor{out.Name: y}, nil
+	outputs := map[string]*tensor.Tensor{m.output.Name: y}
+	if m.classes != nil {
+		err = m.classes.add(outputs, m.output.Name)
+	}
+	return outputs, err
 }
 
 // Predict implements Model.
 func (m *nativeModel) Predict(ctx context.Context, x *tensor.Tensor) (*tensor.Tensor, error) {
+	if m.classes != nil {
+		return nil, fmt.Errorf("signature %s: Predict needs one input and one output; the outputs are %s and %s: use Call",
+			m.signature.Name, m.signature.Outputs[0].Name, m.signature.Outputs[1].Name)
+	}
+	return m.predict(ctx, x)
+}
+
+func (m *nativeModel) predict(ctx context.Context, x *tensor.Tensor) (*tensor.Tensor, error) {
 	if ctx == nil {
 		return nil, errors.New("the context is nil; context.Background() never ends")
 	}
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	in, out := m.signature.Inputs[0], m.signature.Outputs[0]
+	in := m.signature.Inputs[0]
 	if x == nil || x.DType() != in.DType {
 		return nil, fmt.Errorf("input %s: %w: it is %v, %v is needed", in.Name, tensor.ErrDType, x.DType(), in.DType)
 	}
@@ -140,10 +173,10 @@ func (m *nativeModel) Predict(ctx context.Context, x *tensor.Tensor) (*tensor.Te
 		return nil, err
 	}
 	y, err := m.model.Predict(x)
-	if err != nil || out.DType == tensor.Invalid || out.DType == tensor.Float32 {
+	if err != nil || m.output.DType == tensor.Invalid || m.output.DType == tensor.Float32 {
 		return y, err
 	}
-	return y.Cast(out.DType)
+	return y.Cast(m.output.DType)
 }
 
 // Close implements Model.
