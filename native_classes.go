@@ -37,18 +37,18 @@ func splitClasses(g *graph.Graph, sig *graph.Signature) (*graph.Graph, *classNam
 	class, scores := network.Outputs[i], network.Outputs[1-i]
 	c := &classNames{output: class.Name}
 	gather := w.from(class.Tensor, "GatherV2", 3)
-	if gather == nil || !w.isNumber(gather[2], 0) {
+	if len(gather) == 0 || !w.isNumber(gather[2], 0) {
 		return g, nil, nil
 	}
 	index := w.from(gather[1], "ArgMax", 2)
 	if names := w.constant(gather[0]); names != nil && names.Rank() == 1 {
 		c.names, _ = tensor.Data[string](names)
 	}
-	if c.names == nil || index == nil || !(w.isNumber(index[1], 1) || w.isNumber(index[1], -1)) || !w.same(index[0], scores.Tensor) {
+	if c.names == nil || len(index) == 0 || !(w.isNumber(index[1], 1) || w.isNumber(index[1], -1)) || !w.same(index[0], scores.Tensor) {
 		return g, nil, nil
 	}
-	if both := w.from(scores.Tensor, "ConcatV2", 3); both != nil && w.isNumber(both[2], 1) {
-		if rest := w.from(both[0], "Sub", 2); rest != nil && w.isNumber(rest[0], 1) && w.same(rest[1], both[1]) {
+	if both := w.from(scores.Tensor, "ConcatV2", 3); len(both) > 0 && w.isNumber(both[2], 1) {
+		if rest := w.from(both[0], "Sub", 2); len(rest) > 0 && w.isNumber(rest[0], 1) && w.same(rest[1], both[1]) {
 			c.rest, scores.Tensor = true, both[1]
 		}
 	}
