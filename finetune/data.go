@@ -51,6 +51,9 @@ func load(ctx context.Context, o *Options, e *extractor) (*data, error) {
 	if o.Target != "" && !isTable(o.Data) {
 		return nil, fmt.Errorf("%s: %w: target %q is a column, and the data are no .csv table", o.Data, ErrOption, o.Target)
 	}
+	if o.ImageSize > 0 && isTable(o.Data) {
+		return nil, fmt.Errorf("%s: %w: image size %d: a table has no images", o.Data, ErrOption, o.ImageSize)
+	}
 	switch o.Data {
 	case "mnist", "fashion-mnist":
 		d, err := loadFetched(ctx, o)

@@ -160,6 +160,12 @@ func TestResultsInTheWay(t *testing.T) {
 	_, err = Run(t.Context(), o)
 	require.ErrorIs(t, err, ErrOption)
 	require.ErrorContains(t, err, "no .csv table")
+
+	o = options(t, "houses.csv")
+	o.ImageSize = 64
+	_, err = Run(t.Context(), o)
+	require.ErrorIs(t, err, ErrOption)
+	require.ErrorContains(t, err, "has no images")
 }
 
 func TestClassesThatCannotBeLearned(t *testing.T) {
