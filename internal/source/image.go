@@ -75,10 +75,14 @@ const decoding = "serving_bytes"
 func ForImages(chosen graph.Signature, all []graph.Signature, paths []string) graph.Signature {
 	i := slices.IndexFunc(all, func(s graph.Signature) bool { return s.Name == decoding })
 	files, err := images.Expand(paths...)
-	if i < 0 || err != nil || !slices.EqualFunc(chosen.Outputs, all[i].Outputs, alike) || slices.ContainsFunc(files, needsColour) {
+	if i < 0 || err != nil || !slices.EqualFunc(chosen.Outputs, all[i].Outputs, alike) {
 		return chosen
 	}
-	if form, err := imageInput(all[i]); err != nil || !form.encoded {
+	form, err := imageInput(all[i])
+	if err != nil || !form.encoded {
+		return chosen
+	}
+	if pixels, err := imageInput(chosen); err == nil && pixels.mode == images.Gray && slices.ContainsFunc(files, needsColour) {
 		return chosen
 	}
 	return all[i]

@@ -104,13 +104,16 @@ func TestForImages(t *testing.T) {
 	for _, path := range []string{photo, bitmap} {
 		require.NoError(t, os.WriteFile(path, nil, 0o600))
 	}
+	grey := pixels
+	grey.Inputs = []graph.Port{{Name: "image", DType: tensor.Float32, Shape: tensor.Shape{-1, -1, -1, 1}}}
+	require.Equal(t, "serving_bytes", ForImages(grey, []graph.Signature{files, grey}, []string{photo}).Name)
+	require.Equal(t, "serving_default", ForImages(grey, []graph.Signature{files, grey}, []string{dir}).Name, "a bitmap is in it")
 	for _, c := range []struct {
 		all   []graph.Signature
 		paths []string
 		want  string
 	}{
-		{[]graph.Signature{files, pixels}, []string{photo}, "serving_bytes"},
-		{[]graph.Signature{files, pixels}, []string{dir}, "serving_default"}, // a bitmap is in it
+		{[]graph.Signature{files, pixels}, []string{dir}, "serving_bytes"},
 		{[]graph.Signature{files, pixels}, []string{filepath.Join(dir, "no such file")}, "serving_default"},
 		{[]graph.Signature{other, pixels}, []string{photo}, "serving_default"},
 		{[]graph.Signature{needsMore, pixels}, []string{photo}, "serving_default"},
