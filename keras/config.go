@@ -28,7 +28,21 @@ func decodeJSON(data []byte) (map[string]any, error) {
 	return v, nil
 }
 
-// pythonNumbers writes NaN and the infinities, which JSON does not have, as strings.
+// encodeJSON writes a JSON document as Python's json module does.
+func encodeJSON(v any) ([]byte, error) {
+	text, err := json.Marshal(reals(v))
+	for _, word := range numberWords {
+		text = bytes.ReplaceAll(text, []byte(`"`+numberMark+word+`"`), []byte(word))
+	}
+	return text, err
+}
+
+// numberWords are the numbers that JSON does not have. What is decoded has them as strings that begin with a NUL.
+var numberWords = []string{"NaN", "Infinity", "-Infinity"}
+
+const numberMark = `\u0000`
+
+// pythonNumbers writes these numbers as such strings.
 func pythonNumbers(data []byte) []byte {
 	if !bytes.Contains(data, []byte("NaN")) && !bytes.Contains(data, []byte("Infinity")) {
 		return data
@@ -44,7 +58,7 @@ func pythonNumbers(data []byte) []byte {
 		case !quoted:
 			if word := numberWord(data[i:]); word != "" {
 				out = append(out, '"')
-				out = append(append(out, word...), '"')
+				out = append(append(append(out, numberMark...), word...), '"')
 				i += len(word)
 				continue
 			}
@@ -56,7 +70,7 @@ func pythonNumbers(data []byte) []byte {
 }
 
 func numberWord(b []byte) string {
-	for _, w := range []string{"NaN", "Infinity", "-Infinity"} {
+	for _, w := range numberWords {
 		if bytes.HasPrefix(b, []byte(w)) {
 			return w
 		}
@@ -81,11 +95,11 @@ func number(v any) (float64, bool) {
 		return float64(v), true
 	case string:
 		switch v {
-		case "NaN":
+		case "\x00NaN":
 			return math.NaN(), true
-		case "Infinity":
+		case "\x00Infinity":
 			return math.Inf(1), true
-		case "-Infinity":
+		case "\x00-Infinity":
 			return math.Inf(-1), true
 		}
 	case map[string]any: // a NumPy scalar or a one-element array that found its way into the configuration

@@ -1,7 +1,6 @@
 package keras
 
 import (
-	"encoding/json"
 	"slices"
 
 	"github.com/cambium-go/cambium/graph"
@@ -93,7 +92,7 @@ func (m *Model) needed(at tensorRef) (layers map[string]bool, calls map[callKey]
 func (m *Model) AsLayer() (l LayerConfig, err error) {
 	defer catch(&err)
 	w := m.writtenWithin()
-	text, err := json.Marshal(reals(w["config"]))
+	text, err := encodeJSON(w["config"])
 	if err != nil {
 		return l, err
 	}

@@ -2,7 +2,6 @@ package keras
 
 import (
 	"archive/zip"
-	"encoding/json"
 	"fmt"
 	"io"
 	"maps"
@@ -52,7 +51,7 @@ func WriteKeras(w io.Writer, m *Model) (err error) {
 		check(err)
 	}
 	writeJSON := func(name string, value any) {
-		text, err := json.Marshal(reals(value))
+		text, err := encodeJSON(value)
 		check(err)
 		write(name, text)
 	}
@@ -161,15 +160,15 @@ func WriteH5(w io.Writer, m *Model) (err error) {
 		return nil
 	}))
 	root := hdf5.NewGroup()
-	config, err := json.Marshal(reals(m.written("Functional")))
+	config, err := encodeJSON(m.written("Functional"))
 	check(err)
 	check(root.SetAttr("keras_version", WrittenVersion))
 	check(root.SetAttr("backend", "tensorflow"))
 	check(setText(root, "model_config", string(config)))
 	if c := m.Compile; c != nil {
-		training, err := json.Marshal(reals(map[string]any{"loss": writtenLoss(c.Loss), "loss_weights": c.LossWeights,
+		training, err := encodeJSON(map[string]any{"loss": writtenLoss(c.Loss), "loss_weights": c.LossWeights,
 			"metrics": writtenMetrics(c.Metrics), "weighted_metrics": nil,
-			"optimizer_config": map[string]any{"class_name": optimizerClass(c.Optimizer), "config": m.optimizerConfig(true)}}))
+			"optimizer_config": map[string]any{"class_name": optimizerClass(c.Optimizer), "config": m.optimizerConfig(true)}})
 		check(err)
 		check(setText(root, "training_config", string(training)))
 	}

@@ -166,12 +166,16 @@ func (m *Model) writtenArgument(v any) any {
 
 // operationModules are the modules of operations that are not in keras.src.ops.numpy.
 var operationModules = map[string][]string{
-	"nn": {"Relu", "Relu6", "Sigmoid", "Softplus", "Softsign", "Silu", "LogSigmoid", "LeakyRelu", "HardSigmoid", "HardSilu", "Elu", "Selu", "Gelu", "Celu", "Glu",
-		"Softmax", "LogSoftmax", "OneHot", "Normalize", "MaxPool", "AveragePool", "HardTanh", "TanhShrink", "Squareplus", "SparsePlus", "SparseSigmoid",
-		"MultiHot", "SpaceToDepth", "DepthToSpace", "LayerNorm", "RMSNorm", "DotProductAttention", "SoftShrink", "HardShrink", "Threshold", "Sparsemax"},
-	"core": {"Cast", "Unstack", "StopGradient"}, "math": {"TopK", "Logsumexp", "Rsqrt", "Erf", "Erfinv", "Erfc",
-		"SegmentSum", "SegmentMax", "SegmentMin", "SegmentProd", "FFT", "FFT2", "RFFT", "IRFFT"},
-	"linalg": {"Norm", "Cholesky", "Inv", "Det", "Solve", "SolveTriangular", "Qr", "Eigh", "SVD"}, "image": {"Resize", "RGBToGrayscale"},
+	"nn": {"AdaptiveAveragePool", "AdaptiveMaxPool", "AveragePool", "BatchNorm", "BinaryCrossentropy", "CategoricalCrossentropy", "Celu", "Conv",
+		"ConvTranspose", "DepthToSpace", "DepthwiseConv", "DotProductAttention", "Elu", "Gelu", "Glu", "HardShrink", "HardSigmoid", "HardSilu", "HardTanh",
+		"LayerNorm", "LeakyRelu", "LogSigmoid", "LogSoftmax", "MaxPool", "Moments", "MultiHot", "Normalize", "OneHot", "RMSNorm", "Relu", "Relu6", "Selu",
+		"SeparableConv", "Sigmoid", "Silu", "SoftShrink", "Softmax", "Softplus", "Softsign", "SpaceToDepth", "SparseCategoricalCrossentropy", "SparsePlus",
+		"SparseSigmoid", "Sparsemax", "Squareplus", "TanhShrink", "Threshold"},
+	"core": {"Cast", "ConvertToTensor", "SaturateCast", "Scatter", "ScatterUpdate", "Slice", "SliceUpdate", "StopGradient", "Unstack"},
+	"math": {"CDist", "Erf", "Erfc", "Erfinv", "ExtractSequences", "FFT", "FFT2", "IFFT2", "IRFFT", "InTopK", "Logdet", "Logsumexp", "RFFT", "Rsqrt",
+		"SegmentMax", "SegmentMin", "SegmentProd", "SegmentSum", "TopK"},
+	"linalg": {"Cholesky", "CholeskyInverse", "Det", "Eigh", "Inv", "Norm", "Qr", "SVD", "Solve", "SolveTriangular"},
+	"image":  {"CropImages", "ExtractPatches", "HSVToRGB", "PadImages", "RGBToGrayscale", "RGBToHSV", "Resize"},
 }
 
 func operationModule(class string) string {
