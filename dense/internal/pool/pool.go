@@ -2,7 +2,7 @@
 //
 // A phase is a number of independent tasks. Each worker has a range of them that is its own in every phase of that shape,
 // so that the data a task touches tends to stay in that core's caches; a worker that has done its range takes tasks from
-// the ends of the others' ranges, so a core that is busy elsewhere costs its share of the work and not more.
+// the ends of the others' ranges, so that a core which is busy elsewhere does less of the work.
 //
 //	worker 0  [0 1 2 3 ▸ 4 5 6]      own tasks from the front …
 //	worker 1  [7 8 9 ▸ 10 11 ◂ 12]   … others' from the back
