@@ -21,8 +21,8 @@ type nativeModel struct {
 	mu        sync.RWMutex // held for reading by calls
 	model     *dense.Model // nil once closed
 	signature graph.Signature
-	output    graph.Port  // what the network computes
-	classes   *classNames // nil where there is one output only
+	output    graph.Port        // what the network computes
+	classes   *dense.ClassNames // nil where there is one output only
 }
 
 // loadNative makes a model of the native engine; its error says which layer or op the engine lacks.
@@ -45,7 +45,7 @@ func loadNative(path string, opts *Options) (Model, error) {
 	}
 	i := 0
 	if m.classes != nil {
-		i = slices.IndexFunc(m.signature.Outputs, func(p graph.Port) bool { return p.Name != m.classes.output })
+		i = slices.IndexFunc(m.signature.Outputs, func(p graph.Port) bool { return p.Name != m.classes.Output })
 	}
 	m.output = m.signature.Outputs[i]
 	return m, nil
@@ -79,11 +79,11 @@ func (m *nativeModel) readGraph(path string, opts *Options) error {
 		return nativeError(path, err)
 	}
 	m.signature = *sig
-	if g, m.classes, err = splitClasses(g, sig); err == nil {
+	if g, m.classes, err = dense.SplitClasses(g, sig); err == nil {
 		m.model, err = dense.FromGraph(g, sig.Name, dense.Config{Threads: opts.Threads})
 	}
 	if err == nil && m.classes != nil {
-		err = m.classes.check(m.model.OutputWidth())
+		err = m.classes.Check(m.model.OutputWidth())
 	}
 	return nativeError(path, err)
 }
@@ -135,7 +135,7 @@ func (m *nativeModel) CallSignature(ctx context.Context, signature string, input
 	}
 	outputs := map[string]*tensor.Tensor{m.output.Name: y}
 	if m.classes != nil {
-		err = m.classes.add(outputs, m.output.Name)
+		err = m.classes.Add(outputs, m.output.Name)
 	}
 	return outputs, err
 }

@@ -29,10 +29,7 @@ func FromGraph(g *graph.Graph, signature string, c Config) (*Model, error) {
 	if flat, err = graph.Fold(flat); err != nil {
 		return nil, err
 	}
-	r := &reader{nodes: map[string]*tfproto.NodeDef{}, sig: flat.Signatures[0]}
-	for _, n := range flat.Def.GetNode() {
-		r.nodes[n.GetName()] = n
-	}
+	r := newReader(flat)
 	if err := r.read(); err != nil {
 		return nil, fmt.Errorf("signature %s: %w", sig.Name, err)
 	}
@@ -50,6 +47,15 @@ type reader struct {
 	layers  []Layer
 	weights []*tensor.Tensor
 	inputs  int // features that the first matrix product takes; 0 if there is none
+}
+
+// newReader returns a reader of a graph of one signature.
+func newReader(flat *graph.Graph) *reader {
+	r := &reader{nodes: map[string]*tfproto.NodeDef{}, sig: flat.Signatures[0]}
+	for _, n := range flat.Def.GetNode() {
+		r.nodes[n.GetName()] = n
+	}
+	return r
 }
 
 // step is what one op of the chain is: layers with their weights (nil for an op that passes its input on), and the input.
@@ -281,10 +287,7 @@ func (r *reader) reshape(in []string) (step, error) {
 
 // constant returns the value of a constant, nil if it is none.
 func (r *reader) constant(ref string) *tensor.Tensor {
-	n := r.producer(ref)
-	for n != nil && n.GetOp() == "Identity" && len(dataInputs(n)) == 1 {
-		n = r.producer(dataInputs(n)[0])
-	}
+	n := r.source(ref)
 	if n == nil || n.GetOp() != "Const" {
 		return nil
 	}
@@ -293,6 +296,21 @@ func (r *reader) constant(ref string) *tensor.Tensor {
 		return nil
 	}
 	return t
+}
+
+// source returns the node whose first output a tensor is, behind nodes that pass it on; nil if there is none.
+func (r *reader) source(ref string) *tfproto.NodeDef {
+	for range len(r.nodes) + 1 {
+		n := r.producer(ref)
+		if _, output, err := graph.ParseTensor(ref); err != nil || output != 0 {
+			return nil
+		}
+		if n == nil || n.GetOp() != "Identity" || len(dataInputs(n)) != 1 {
+			return n
+		}
+		ref = dataInputs(n)[0]
+	}
+	return nil
 }
 
 func (r *reader) producer(ref string) *tfproto.NodeDef {
